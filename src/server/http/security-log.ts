@@ -15,6 +15,7 @@ import {
   OPERATOR_TRAIL,
 } from '../control/audit-event.js'
 import type { Control, KeyRecord } from '../control/control.js'
+import { HttpError } from './http.js'
 
 const LINES_MAX = 200
 const MINUTE_MS = 60_000
@@ -66,6 +67,13 @@ const EVENTS = {
   viewRemoved: 'view removed',
 } as const
 export type SecurityEvent = keyof typeof EVENTS
+type IfDeed<E extends SecurityEvent> = E extends AuditEventName
+  ? (typeof AUDIT_EVENTS)[E] extends 'deed'
+    ? E
+    : never
+  : never
+/** What a request changes or gives out whole. */
+export type Deed = { [E in SecurityEvent]: IfDeed<E> }[SecurityEvent]
 
 const REFUSALS: ReadonlySet<SecurityEvent> = new Set([
   'keyRefused',
@@ -104,22 +112,58 @@ export class SecurityLog {
   }
 
   /**
+   * What may repeat. The audit trail has the entry within about a second.
    * @param key the key of the request; null: none, or an unknown one
    * @param facts `of` names the organisation whose audit trail gets the entry; without it, the key's organisation
    */
-  write(event: SecurityEvent, address: string, key: KeyRecord | null, facts: Facts = {}): void {
-    if (event in AUDIT_EVENTS) this.#audit(event as AuditEventName, address, key, facts)
+  write(
+    event: Exclude<SecurityEvent, Deed>,
+    address: string,
+    key: KeyRecord | null,
+    facts: Facts = {},
+  ): void {
+    if (event in AUDIT_EVENTS) this.#note(event as AuditEventName, address, key, facts)
     if (!NOT_LOGGED.has(event)) this.#line(event, address, key, facts)
+  }
+
+  /**
+   * What the request does. Its route answers only when the entry is durable, so nothing that was acknowledged is missing in the
+   * trail. If the entry cannot be written, what is done stays done, and the answer says both.
+   * @param facts as for write() @throws HttpError 503 notRecorded
+   */
+  async done(
+    event: Deed,
+    address: string,
+    key: KeyRecord | null,
+    facts: Facts = {},
+  ): Promise<void> {
+    this.#line(event, address, key, facts)
+    try {
+      const audited = audit(event, address, key, facts)
+      await this.#control.audit.record({ ...audited, atMs: this.#clockMs() })
+    } catch (error) {
+      this.#notAudited(error)
+      const message = `the audit trail could not be written, so it lacks an entry: ${EVENTS[event]}. What the request had done by then stays done`
+      throw new HttpError(503, 'notRecorded', message)
+    }
   }
 
   /** The start of the server, which no key causes. */
   started(facts: Facts): void {
-    this.#record({ event: 'serverStarted', trail: OPERATOR_TRAIL, address: null, by: null, facts })
+    const event = {
+      event: 'serverStarted',
+      trail: OPERATOR_TRAIL,
+      address: null,
+      by: null,
+    } as const
+    this.#control.audit
+      .record({ ...event, facts, atMs: this.#clockMs() })
+      .catch((error: unknown) => this.#notAudited(error))
   }
 
   /** Beyond failuresMax and one line that says so, refusals are only counted in the audit trail. */
   refused(event: 'keyRefused' | 'signInRefused', address: string, by: Refused): void {
-    this.#audit(event, address, by.key, { reason: by.reason })
+    this.#note(event, address, by.key, { reason: by.reason })
     if (by.failures === by.failuresMax + 1)
       this.#line('tooManyFailures', address, by.key, { reason: by.reason })
     else if (by.failures <= by.failuresMax)
@@ -133,25 +177,8 @@ export class SecurityLog {
     this.#log[refused ? 'warn' : 'info']({ event, address, ...by, ...facts }, EVENTS[event])
   }
 
-  #audit(event: AuditEventName, address: string, key: KeyRecord | null, input: Facts): void {
-    const { of, ...facts } = input
-    const kind = AUDIT_EVENTS[event]
-    const audited = {
-      event,
-      trail: typeof of === 'string' ? of : (key?.orgId ?? OPERATOR_TRAIL),
-      address: kind === 'refusal' ? networkOf(address) : address,
-      by: key === null ? null : { keyId: key.keyId, name: key.name, scope: key.scope },
-      facts,
-    }
-    if (kind === 'deed') this.#record(audited)
-    else this.#control.audit.note({ ...audited, atMs: this.#clockMs() })
-  }
-
-  /** The deed is done already, so a failure to record it must not look like a failure of the deed. */
-  #record(event: Omit<AuditEvent, 'atMs'>): void {
-    this.#control.audit
-      .record({ ...event, atMs: this.#clockMs() })
-      .catch((error: unknown) => this.#notAudited(error))
+  #note(event: AuditEventName, address: string, key: KeyRecord | null, facts: Facts): void {
+    this.#control.audit.note({ ...audit(event, address, key, facts), atMs: this.#clockMs() })
   }
 
   #notAudited(error: unknown): void {
@@ -179,6 +206,21 @@ export class SecurityLog {
     if (minute !== this.#minute) this.#lines = 0
     this.#minute = minute
     return ++this.#lines <= LINES_MAX
+  }
+}
+
+function audit(
+  event: AuditEventName,
+  address: string,
+  key: KeyRecord | null,
+  { of, ...facts }: Facts,
+): Omit<AuditEvent, 'atMs'> {
+  return {
+    event,
+    trail: typeof of === 'string' ? of : (key?.orgId ?? OPERATOR_TRAIL),
+    address: AUDIT_EVENTS[event] === 'refusal' ? networkOf(address) : address,
+    by: key === null ? null : { keyId: key.keyId, name: key.name, scope: key.scope },
+    facts,
   }
 }
 

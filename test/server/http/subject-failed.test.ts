@@ -17,7 +17,7 @@ test.each(['erase', 'pseudonymise'] as const)('%s fails after a part', async (ho
       [how]: () => Promise.reject(FAULT),
     },
     destinations: { forget: (orgId: string) => forgotten.push(orgId) },
-    security: { write: (...entry: unknown[]) => written.push(entry) },
+    security: { done: async (...entry: unknown[]) => void written.push(entry) },
   } as unknown as ServerContext
   const route = subjectRoutes(context).find(({ path }) => path.endsWith('/erase'))!
   const call = {

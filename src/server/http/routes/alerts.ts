@@ -43,7 +43,7 @@ export function alertRoutes({ alerts, security }: ServerContext): Route[] {
       answer: alertSchema,
       handle: async ({ params: { orgId }, body, key, request }) => {
         const made = await alerts.create(orgId, body)
-        security.write('alertAdded', request.ip, key, factsOf(made.record))
+        await security.done('alertAdded', request.ip, key, factsOf(made.record))
         return alertView(made)
       },
     }),
@@ -60,7 +60,7 @@ export function alertRoutes({ alerts, security }: ServerContext): Route[] {
       answer: alertSchema,
       handle: async ({ params: { orgId, alertId }, body, key, request }) => {
         const changed = await alerts.replace(orgId, alertId, body)
-        security.write('alertChanged', request.ip, key, factsOf(changed.record))
+        await security.done('alertChanged', request.ip, key, factsOf(changed.record))
         return alertView(changed)
       },
     }),
@@ -75,7 +75,7 @@ export function alertRoutes({ alerts, security }: ServerContext): Route[] {
       answer: z.object({ id: z.string(), name: z.string() }),
       handle: async ({ params: { orgId, alertId }, key, request }) => {
         const record = await alerts.remove(orgId, alertId)
-        security.write('alertRemoved', request.ip, key, factsOf(record))
+        await security.done('alertRemoved', request.ip, key, factsOf(record))
         return { id: record.id, name: record.name }
       },
     }),

@@ -113,7 +113,7 @@ export function catalogRoutes(context: ServerContext): Route[] {
         const before = await store.catalog(params.orgId)
         const version = await store.putCatalog(params.orgId, body, ifMatch)
         if (version === null) throw changed()
-        security.write('catalogReplaced', request.ip, key, {
+        await security.done('catalogReplaced', request.ip, key, {
           of: params.orgId,
           etag: version.etag,
           before: before.etag,

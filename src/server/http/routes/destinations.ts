@@ -163,7 +163,7 @@ function settingRoutes(context: ServerContext): Route[] {
       answer: destinationSchema,
       handle: async ({ params: { orgId }, body, key, request }) => {
         const courier = await destinations.create(orgId, wantedOf(body))
-        security.write('destinationAdded', request.ip, key, factsOf(courier))
+        await security.done('destinationAdded', request.ip, key, factsOf(courier))
         return viewOf(context, courier)
       },
     }),
@@ -179,7 +179,7 @@ function settingRoutes(context: ServerContext): Route[] {
       statuses: { 404: 'There is no such organisation, or no such destination in it.' },
       handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
         const courier = await destinations.replace(orgId, destinationId, wantedOf(body))
-        security.write('destinationChanged', request.ip, key, factsOf(courier))
+        await security.done('destinationChanged', request.ip, key, factsOf(courier))
         return viewOf(context, courier)
       },
     }),
@@ -195,7 +195,7 @@ function settingRoutes(context: ServerContext): Route[] {
       statuses: { 404: 'There is no such organisation, or no such destination in it.' },
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = await destinations.remove(orgId, destinationId)
-        security.write('destinationRemoved', request.ip, key, factsOf(courier))
+        await security.done('destinationRemoved', request.ip, key, factsOf(courier))
         const { record, state } = courier
         return { id: record.id, name: record.name, delivered: state.delivered }
       },
@@ -228,7 +228,7 @@ function workRoutes(context: ServerContext): Route[] {
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = await destinations.pause(orgId, destinationId, verb === 'pause')
         const event = verb === 'pause' ? 'destinationPaused' : 'destinationResumed'
-        security.write(event, request.ip, key, factsOf(courier))
+        await security.done(event, request.ip, key, factsOf(courier))
         return viewOf(context, courier)
       },
     })
@@ -270,7 +270,10 @@ function workRoutes(context: ServerContext): Route[] {
         const courier = destinations.get(orgId, destinationId)
         await courier.backfill(timeStart, timeEnd)
         const range = { timeStart: iso(timeStart), timeEnd: iso(timeEnd) }
-        security.write('destinationBackfilled', request.ip, key, { ...factsOf(courier), ...range })
+        await security.done('destinationBackfilled', request.ip, key, {
+          ...factsOf(courier),
+          ...range,
+        })
         return viewOf(context, courier)
       },
     }),
@@ -288,7 +291,7 @@ function workRoutes(context: ServerContext): Route[] {
         if (!(await courier.stopBackfill(Number(backfillId))))
           throw new HttpError(404, 'notFound', `there is no running backfill ${backfillId}`)
         const facts = { ...factsOf(courier), backfill: backfillId }
-        security.write('destinationBackfillStopped', request.ip, key, facts)
+        await security.done('destinationBackfillStopped', request.ip, key, facts)
         return viewOf(context, courier)
       },
     }),
@@ -335,8 +338,8 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
         await Promise.all(letters.map((one) => records.removeDeadLetter(destinationId, one)))
         const discarded = letters.length
         const facts = { of: orgId, destination: destinationId, discarded }
-        security.write('deadLettersDiscarded', request.ip, key, facts)
         await courier.hurry()
+        await security.done('deadLettersDiscarded', request.ip, key, facts)
         return { discarded }
       },
     }),
@@ -353,8 +356,8 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
         const courier = destinations.get(orgId, destinationId)
         const done = await courier.letters.resend()
         const facts = { of: orgId, destination: destinationId, ...done }
-        security.write('deadLettersResent', request.ip, key, facts)
         await courier.hurry()
+        await security.done('deadLettersResent', request.ip, key, facts)
         return done
       },
     }),

@@ -82,7 +82,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
         })
         const { keyId } = record
         const made = { of: params.orgId, keyId, made: scope, siteId, name, expiresAt }
-        security.write('keyCreated', request.ip, by, made)
+        await security.done('keyCreated', request.ip, by, made)
         return { ...shownKey(record), key }
       },
     }),
@@ -118,12 +118,12 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
             throw new HttpError(409, 'keyValid', 'this key is not revoked: revoke it first')
           await control.forgetKey(known.keyId)
           const facts = { of: params.orgId, keyId: known.keyId, name: known.name }
-          security.write('keyForgotten', request.ip, key, facts)
+          await security.done('keyForgotten', request.ip, key, facts)
           return shownKey(known)
         }
         const revoked = (await control.revokeKey(params.keyId))!
         const { keyId, name } = revoked
-        security.write('keyRevoked', request.ip, key, { of: params.orgId, keyId, name })
+        await security.done('keyRevoked', request.ip, key, { of: params.orgId, keyId, name })
         return shownKey(revoked)
       },
     }),

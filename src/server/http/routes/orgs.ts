@@ -44,7 +44,7 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
           throw new HttpError(409, 'exists', `organisation "${body.orgId}" exists`)
         }
         const org = await control.putOrg(body.orgId, { name: body.name ?? null })
-        security.write('orgCreated', request.ip, key, { made: org.orgId })
+        await security.done('orgCreated', request.ip, key, { made: org.orgId })
         return shownOrg(org)
       },
     }),
@@ -120,8 +120,9 @@ export async function changeRetention(
   const when = { nowMs: trustedClock.nowMs(), deletesNow: wanted.now === true }
   const org = await control.putOrg(orgId, change, when)
   const changed = { fromDays: from, ...change, deletesSessions: sessions, now: wanted.now === true }
-  security.write('settingsChanged', by.ip, by.key, { of: orgId, ...changed })
-  retentionChanged(orgId)
+  await security
+    .done('settingsChanged', by.ip, by.key, { of: orgId, ...changed })
+    .finally(() => retentionChanged(orgId))
   return org
 }
 

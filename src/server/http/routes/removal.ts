@@ -53,7 +53,7 @@ function siteRoute(context: ServerContext): Route {
       await mustExist(context, orgId, siteId, deletes && found > 0)
       if (deletes) demandConfirmation({ found, confirm: query.confirm, as: inQuery })
       const facts = { of: orgId, siteId, sessions: query.sessions, found }
-      security.write('siteRemoveStarted', request.ip, key, facts)
+      await security.done('siteRemoveStarted', request.ip, key, facts)
       const keys = (await control.closeSite(orgId, siteId)).length
       const name = await forgetName(context, orgId, siteId)
       // The removal must be later than everything its meters have sent. The revoked keys can send nothing more.
@@ -64,7 +64,7 @@ function siteRoute(context: ServerContext): Route {
       // A failed removal may have deleted a part.
       const sessions = await removed.finally(() => destinations.forget(orgId))
       const done = { keys, meters: meters.length, sessions, name }
-      security.write('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
+      await security.done('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
       return { ...done, sentTo: deletes ? destinations.holders(orgId) : [] }
     },
   })
@@ -96,7 +96,7 @@ function meterRoute({ store, control, security, clockMs }: ServerContext): Route
         throw new HttpError(409, 'meterReports', message)
       }
       await control.removals.add(orgId, siteId, meterId, Math.max(nowMs, heardMs(meter)))
-      security.write('meterRemoved', request.ip, key, { of: orgId, siteId, meterId })
+      await security.done('meterRemoved', request.ip, key, { of: orgId, siteId, meterId })
       return { meterId }
     },
   })
@@ -124,8 +124,8 @@ function orgRoute(context: ServerContext): Route {
         throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
       const sentTo = destinations.holders(orgId)
       await destinations.removeOrg(orgId)
-      security.write('orgRemoveStarted', request.ip, key, { removed: orgId, keys, sessions })
-      orgRemoved()
+      const facts = { removed: orgId, keys, sessions }
+      await security.done('orgRemoveStarted', request.ip, key, facts).finally(orgRemoved)
       return { orgId, keys, sessions, sentTo }
     },
   })

@@ -97,7 +97,7 @@ function exportRoute({ store, security, metrics, destinations }: ServerContext):
       }
       const subject = subjectOf(query)
       const rows = await store.count(orgId, filterOf(subject), { signal })
-      security.write('subjectExported', request.ip, key, { of: orgId, ...subject, rows })
+      await security.done('subjectExported', request.ip, key, { of: orgId, ...subject, rows })
       const holders = destinations.holders(orgId)
       const text = textOf(store, orgId, { subject, holders }, signal)
       const stream = Readable.from(text, { objectMode: false })
@@ -206,20 +206,22 @@ function eraseRoute(context: ServerContext): Route {
         }
       }
       const how = { of: orgId, ...subject, ...(pseudonymised && { pseudonymised }) }
-      security.write('subjectEraseStarted', request.ip, key, { ...how, found })
+      await security.done('subjectEraseStarted', request.ip, key, { ...how, found })
       const addresses = addressesOf((await store.catalog(orgId)).catalog, subject)
       const name = await forgetName(store, orgId, subject)
       const done = pseudonymised
         ? store.pseudonymise(orgId, subject, addresses)
         : store.erase(orgId, subject)
       const sessions = await done
-        .catch((error: unknown) => {
-          security.write('subjectErased', request.ip, key, { ...how, failed: true })
+        .catch(async (error: unknown) => {
+          // The server's log says it if this cannot be recorded; the caller needs the reason of the failure.
+          const failed = security.done('subjectErased', request.ip, key, { ...how, failed: true })
+          await failed.catch(() => undefined)
           throw error
         })
         // A failed erasure may have deleted a part.
         .finally(() => destinations.forget(orgId))
-      security.write('subjectErased', request.ip, key, { ...how, sessions, peerEvents, name })
+      await security.done('subjectErased', request.ip, key, { ...how, sessions, peerEvents, name })
       return { sessions, peerEvents, pseudonymised, name, notCovered: notCovered(orgId) }
     },
   })
