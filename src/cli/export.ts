@@ -1,5 +1,4 @@
 /** `tunmeter export`: writes the server's export to a file or a pipe, with a progress bar on a terminal. */
-import { createHash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
@@ -14,7 +13,7 @@ import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-cli
 import { defineCommand } from './command.js'
 import { type Completeness, EXIT_INCOMPLETE } from './completeness.js'
 import { sendIpfix } from './export-ipfix.js'
-import { lineCounter } from './line-counter.js'
+import { Facts } from './file-facts.js'
 import { filterQuery, RANGE_OPTIONS, rangeOf } from './log-filters.js'
 import { writeManifest } from './manifest.js'
 
@@ -75,53 +74,16 @@ function written(came: { rows: number } | { bytes: number }, total: number, org:
   return `${plural(rows, 'session')} of ${org}${counted} written`
 }
 
-const HEADER_BYTES_MAX = 64 * 1024
-
-/** Collects the facts of a file while its bytes pass. */
-class Passing {
-  readonly #hash = createHash('sha256')
-  readonly #format: string
-  readonly #countLines: (chunk: Buffer) => number
-  #head = Buffer.alloc(0)
-  rows = 0
-  bytes = 0
-
-  constructor(format: string) {
-    this.#format = format
-    this.#countLines = lineCounter(format === 'csv')
-  }
-
-  through(progress: Progress, total: number): Transform {
-    return new Transform({
-      transform: (chunk: Buffer, _encoding, done) => {
-        this.#take(chunk)
-        const sessions = plural(total, 'session')
-        if (this.#format === 'parquet') progress.update(this.bytes, 0, sessions)
-        else progress.update(this.rows, total, `${formatCount(this.rows)} of ${sessions}`)
-        done(null, chunk)
-      },
-    })
-  }
-
-  #take(chunk: Buffer): void {
-    this.bytes += chunk.length
-    this.#hash.update(chunk)
-    if (this.#format === 'parquet') return
-    if (this.#format === 'csv' && this.rows === 0 && this.#head.length < HEADER_BYTES_MAX)
-      this.#head = Buffer.concat([this.#head, chunk])
-    this.rows = Math.max(0, this.#countLines(chunk) - (this.#format === 'csv' ? 1 : 0))
-  }
-
-  /** Call it once, after the last byte. */
-  facts(): Pick<Manifest, 'rows' | 'bytes' | 'sha256' | 'columns'> {
-    const isCsv = this.#format === 'csv'
-    return {
-      rows: this.#format === 'parquet' ? null : this.rows,
-      bytes: this.bytes,
-      sha256: this.#hash.digest('hex'),
-      columns: isCsv ? this.#head.toString('utf8').split(/\r?\n/, 1)[0]!.split(',') : null,
-    }
-  }
+function through(facts: Facts, format: string, progress: Progress, total: number): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      facts.take(chunk)
+      const sessions = plural(total, 'session')
+      if (format === 'parquet') progress.update(facts.bytes, 0, sessions)
+      else progress.update(facts.rows, total, `${formatCount(facts.rows)} of ${sessions}`)
+      done(null, chunk)
+    },
+  })
 }
 
 async function askedBy(api: ApiClient, url: string): Promise<Pick<Manifest, 'askedBy' | 'server'>> {
@@ -218,17 +180,17 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
       say(context, `${plural(sent, 'session')} of ${org} sent as IPFIX to ${ipfix}${others}`)
       return EXIT.ok
     }
-    const passing = new Passing(format)
+    const passing = new Facts(format)
     try {
-      const through = passing.through(progress, total)
+      const counted = through(passing, format, progress, total)
       if (output === undefined)
-        await takeWhole(body, pipeline(body, through, context.stdout, { end: false }))
-      else await writeWhole(output, body, through)
+        await takeWhole(body, pipeline(body, counted, context.stdout, { end: false }))
+      else await writeWhole(output, body, counted)
     } finally {
       progress.clear()
     }
     if (output === undefined) return EXIT.ok
-    const facts = passing.facts()
+    const facts = passing.ended()
     const head = { org, format, range, filters: [...options.filter], askedAt, completeness }
     writeManifest(output, { ...head, ...(await askedBy(api, options.server)), ...facts })
     const { rows, bytes } = facts

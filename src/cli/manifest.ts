@@ -1,5 +1,4 @@
 /** Writes the manifest beside an exported file; reads it from there, or from the last line of the file. */
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   createReadStream,
@@ -14,6 +13,7 @@ import {
 import { readTextFile } from '../base/bounded-file.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { MANIFEST_VERSION, type Manifest, manifestSchema } from '../session/manifest.js'
+import { Facts, type FileFacts } from './file-facts.js'
 
 export function manifestPath(file: string): string {
   return `${file}.manifest.json`
@@ -38,10 +38,12 @@ export interface FoundManifest {
   readonly end: number
 }
 
-/** Of at most MANIFEST_BYTES_MAX. @throws AppError MANIFEST, FILE_UNREADABLE */
+/** Of at most MANIFEST_BYTES_MAX. @throws AppError MANIFEST, FILE_UNREADABLE, FILE_CHANGED */
 export function readManifest(file: string): FoundManifest {
   const path = manifestPath(file)
   const inside = existsSync(path) ? null : lastLine(file)
+  if (inside === null && !existsSync(path) && hasManifestLine(file))
+    throw fileChanged(file, 'it goes on after the line of its manifest')
   const place = inside === null ? path : `the last line of ${file}`
   const refuse = (why: string) =>
     new AppError('MANIFEST', `cannot use ${place}: ${why}`, {
@@ -82,6 +84,32 @@ function lastLine(file: string): { text: string; start: number } | null {
   }
 }
 
+/** The file was changed since its manifest was made. */
+export function fileChanged(file: string, how: string): AppError {
+  return new AppError('FILE_CHANGED', `${file} is not the exported file: ${how}`, {
+    hint: 'Export it again, or take the copy that belongs to this manifest.',
+  })
+}
+
+/** Whether a line is a manifest, which export writes as the last one. @throws AppError FILE_UNREADABLE */
+function hasManifestLine(file: string): boolean {
+  const wanted = `\n${MANIFEST_BEGIN}`
+  const handle = openSync(file, 'r')
+  try {
+    const { size } = fstatSync(handle)
+    for (let from = 0; from < size; from += PIECE_BYTES) {
+      // A piece overlaps the next one, because the beginning of a line may stand in both.
+      const piece = bytesAt(handle, from, Math.min(size, from + PIECE_BYTES + wanted.length))
+      if (piece.includes(wanted) || (from === 0 && piece.indexOf(MANIFEST_BEGIN) === 0)) return true
+    }
+    return false
+  } catch (error) {
+    throw unreadable(file, error)
+  } finally {
+    closeSync(handle)
+  }
+}
+
 const TOO_LONG = `its last line is a manifest of more than ${MANIFEST_BYTES_MAX / 1024 / 1024} MiB`
 
 /** Reads from the end, in pieces, so that a file without an end of line takes no more memory than another. */
@@ -114,24 +142,18 @@ function unreadable(file: string, error: unknown): AppError {
 }
 
 /**
- * Of the bytes before `end`.
+ * What the bytes before `end` are.
  * @throws AppError FILE_UNREADABLE
  */
-export async function hashOf(
-  file: string,
-  end: number,
-): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  if (end === 0) return { bytes, sha256: hash.digest('hex') }
+export async function factsOf(file: string, end: number, format: string): Promise<FileFacts> {
+  const facts = new Facts(format)
+  if (end === 0) return facts.ended()
   try {
     // `end` of the stream includes that byte.
-    for await (const chunk of createReadStream(file, { end: end - 1 }) as AsyncIterable<Buffer>) {
-      bytes += chunk.length
-      hash.update(chunk)
-    }
+    for await (const chunk of createReadStream(file, { end: end - 1 }) as AsyncIterable<Buffer>)
+      facts.take(chunk)
   } catch (error) {
     throw unreadable(file, error)
   }
-  return { bytes, sha256: hash.digest('hex') }
+  return facts.ended()
 }

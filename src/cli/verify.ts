@@ -2,7 +2,8 @@
 import { AppError, EXIT } from '../base/errors.js'
 import type { Manifest } from '../session/manifest.js'
 import { defineCommand } from './command.js'
-import { hashOf, readManifest } from './manifest.js'
+import type { FileFacts } from './file-facts.js'
+import { factsOf, fileChanged, readManifest } from './manifest.js'
 
 export const verifyCommand = defineCommand({
   name: 'verify',
@@ -13,22 +14,43 @@ export const verifyCommand = defineCommand({
   tunmeter verify week.csv`,
   run: async ([file], _options, context) => {
     const { manifest, end } = readManifest(file!)
-    const { bytes, sha256 } = await hashOf(file!, end)
-    if (sha256 !== manifest.sha256) {
+    const facts = await factsOf(file!, end, manifest.format)
+    if (facts.sha256 !== manifest.sha256) {
       const size =
-        bytes === manifest.bytes ? 'the same size' : `${bytes} bytes instead of ${manifest.bytes}`
-      throw new AppError(
-        'FILE_CHANGED',
-        `${file} is not the exported file: ${size}, another SHA-256`,
-        {
-          hint: 'Export it again, or take the copy that belongs to this manifest.',
-        },
-      )
+        facts.bytes === manifest.bytes
+          ? 'the same size'
+          : `${facts.bytes} bytes instead of ${manifest.bytes}`
+      throw fileChanged(file!, `${size}, another SHA-256`)
     }
+    const wrong = refuted(manifest, facts)
+    if (wrong.length > 0)
+      throw new AppError(
+        'MANIFEST_WRONG',
+        `the manifest of ${file} was changed: it says ${wrong.join(', and ')}`,
+        { hint: 'Take the manifest that was made with the file, or export it again.' },
+      )
     context.stdout.write(`${summaryOf(manifest).join('\n')}\n`)
     return EXIT.ok
   },
 })
+
+/** What the manifest says otherwise than the file, whose hash it has. */
+function refuted(manifest: Manifest, facts: FileFacts): string[] {
+  const wrong: string[] = []
+  if (manifest.bytes !== facts.bytes)
+    wrong.push(`${manifest.bytes} bytes, and the file has ${facts.bytes}`)
+  if (manifest.rows !== facts.rows)
+    wrong.push(
+      `${manifest.rows ?? 'no number of'} rows, and the file has ${facts.rows ?? 'none to count'}`,
+    )
+  if (JSON.stringify(manifest.columns) !== JSON.stringify(facts.columns))
+    wrong.push(`the columns ${shown(manifest.columns)}, and the file has ${shown(facts.columns)}`)
+  return wrong
+}
+
+function shown(columns: readonly string[] | null): string {
+  return columns === null ? 'of no table' : columns.join(',')
+}
 
 function summaryOf(manifest: Manifest): string[] {
   const { org, range, rows, bytes, sha256, askedAt, askedBy, server, completeness, filters } =

@@ -109,6 +109,27 @@ test.each(['csv', 'ndjson', 'parquet'])(
   },
 )
 
+test.each(['csv', 'ndjson', 'parquet'])(
+  'verify refuses a manifest of an export as %s that the file refutes',
+  async (format) => {
+    const file = join(work, `refuted.${format}`)
+    const range = ['--from', hoursAgo(6), '--format', format, '--output', file]
+    expect((await run('export', ...range)).code).toBe(0)
+    const path = `${file}.manifest.json`
+    const manifest = JSON.parse(readFileSync(path, 'utf8'))
+    for (const [change, why] of [
+      [{ rows: 99_999 }, 'it says 99999 rows, and the file has '],
+      [{ bytes: 1 }, 'it says 1 bytes, and the file has '],
+      [{ columns: ['a'] }, 'it says the columns a, and the file has '],
+    ] as const) {
+      writeFileSync(path, JSON.stringify({ ...manifest, ...change }))
+      const { code, stdout, stderr } = await verify(file)
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toContain(why)
+    }
+  },
+)
+
 test('NDJSON in a pipe ends with its manifest, and verify checks the file that was made of it', async () => {
   const range = ['--from', hoursAgo(6), '--to', new Date(now + 1000).toISOString()]
   const asked = ['export', ...range, '--format', 'ndjson', '--filter', 'siteId=1']
@@ -134,6 +155,12 @@ test('NDJSON in a pipe ends with its manifest, and verify checks the file that w
   expect([right.code, right.stdout]).toEqual([0, expect.stringContaining('2 sessions')])
   writeFileSync(file, done.stdout.replace('"tcp"', '"udp"'))
   expect((await verify(file)).code).toBe(1)
+  writeFileSync(file, `${done.stdout}${plain.split('\n')[0]}\n`)
+  const longer = await verify(file)
+  expect([longer.code, longer.stderr]).toEqual([
+    1,
+    expect.stringContaining('it goes on after the line of its manifest'),
+  ])
   writeFileSync(file, done.stdout.slice(0, -20))
   expect((await verify(file)).stderr).toContain('the last line of')
 })
