@@ -52,7 +52,10 @@ async function byServer(running: Running, data: string, target: string): Promise
       name: 'backup',
       expiresAt,
     })
+    const { keyId, scope, siteId, name } = record
     try {
+      const facts = { keyId, made: scope, siteId, name, expiresAt, output: target }
+      await auditHere(control, 'keyCreated', OPERATOR_TRAIL, facts)
       const { directory } = await new ApiClient(running.url, key, running).send<{
         directory: string
       }>('POST', '/api/v1/backup')
@@ -61,7 +64,8 @@ async function byServer(running: Running, data: string, target: string): Promise
       if (!existsSync(made)) throw noCopy(running, made)
       await moveBackup(made, target)
     } finally {
-      await control.revokeKey(record.keyId)
+      await control.revokeKey(keyId)
+      await auditHere(control, 'keyRevoked', OPERATOR_TRAIL, { keyId, name, output: target })
     }
   } finally {
     await control.close()

@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { batch, report, session } from '../../support/batches.js'
 import { runHere } from '../../support/run-here.js'
 import { TestServer } from '../../support/server.js'
+import { temporaryDirectory } from '../../support/temporary.js'
 
 let server: TestServer
 let admin: string
@@ -199,6 +201,21 @@ test('only admins read it, of their own organisation; the server’s own is the 
   expect(events).toEqual(expect.arrayContaining(['serverStarted', 'orgCreated', 'backupMade']))
   const names = (await trail('', 'other', other)).map((e) => e.byName ?? e.facts.name)
   expect(new Set(names)).toEqual(new Set(['neighbour']))
+})
+
+test('the key that `tunmeter backup` makes beside a running server is there, with the place', async () => {
+  const output = join(temporaryDirectory(), 'copy')
+  const args = ['backup', '--data', server.data, '--output', output]
+  expect((await runHere(args).finished).code).toBe(0)
+  const { audit } = (await server.get('/api/v1/audit', root)).body.data as { audit: Entry[] }
+  const backup = audit.find(({ event }) => event === 'backupMade')!
+  expect(backup).toMatchObject({ byName: 'backup', facts: { output: expect.any(String) } })
+  const its = audit.filter(({ facts }) => facts.keyId === backup.by)
+  const told = { name: 'backup', output, systemUser: expect.any(String) }
+  expect(its.map(({ event, facts }) => [event, facts])).toEqual([
+    ['keyRevoked', expect.objectContaining(told)],
+    ['keyCreated', expect.objectContaining({ ...told, made: 'root' })],
+  ])
 })
 
 test('the first start on a restored backup is told, later ones are plain', async () => {

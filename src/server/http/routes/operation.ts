@@ -77,7 +77,7 @@ function backupRoute({ store, control, security, dataDirectory, clockMs }: Serve
     answer: z.object({ directory: z.string() }),
     handle: async ({ key, request }) => {
       const directory = await backups.next()
-      await security.done('backupMade', request.ip, key)
+      await security.done('backupMade', request.ip, key, { output: directory })
       return { directory }
     },
   })
