@@ -49,6 +49,24 @@ describe.skipIf(NO_CHROMIUM)('over the wire', () => {
     expect((await get(`${script}.gz`, 'identity')).status).toBe(404)
   })
 
+  test('live mode asks for new rows only', async () => {
+    const page = await lab.open('/?live=1')
+    const polls: { log: unknown[]; delta: { runs: unknown[] } }[] = []
+    page.on('response', async (response) => {
+      if (response.url().includes('known=')) polls.push((await response.json()).data)
+    })
+    await page.locator('[data-session]').first().waitFor()
+    await expect.poll(() => polls.length).toBeGreaterThan(1)
+    expect(polls[0]!.log).toHaveLength(100)
+    expect(polls[1]).toMatchObject({ log: [], delta: { runs: [[0, 100]] } })
+    const now = Date.now()
+    const added = { count: 1, fromMs: now - 1000, toMs: now, seed: 7 }
+    await lab.ingest(officeSessions(added))
+    await expect.poll(() => polls.filter(({ log }) => log.length > 0).length).toBe(2)
+    expect(polls.findLast(({ log }) => log.length > 0)!.log).toHaveLength(1)
+    await page.close()
+  })
+
   test('an export is packed once', async () => {
     const page = await lab.open()
     const path = `/api/v1/org/${ORG}/logs/connection/export?format=ndjson`

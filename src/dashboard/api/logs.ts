@@ -1,5 +1,6 @@
 import type { QueryParams } from '../state/url.js'
 import { apiPath, request } from './client.js'
+import { type Known, withNews } from './known-rows.js'
 import type { LogAnswer, LogRow, NamesThen } from './types.js'
 
 /** Without completeness, because the header's badge asks for it and live mode asks for rows every 1.2 s. */
@@ -12,6 +13,17 @@ export function fetchLog(
     query: { ...query, completeness: false },
     signal,
   })
+}
+
+/** Asks only for rows that are not known, because live mode asks every 1.2 s and few rows change. */
+export async function fetchNews(
+  orgId: string,
+  query: QueryParams,
+  known: Known,
+  signal: AbortSignal,
+): Promise<Known> {
+  const tags = known.tags.length === 0 ? 'none' : known.tags.join('')
+  return withNews(known, await fetchLog(orgId, { ...query, known: tags }, signal))
 }
 
 export async function fetchSession(

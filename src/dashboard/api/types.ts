@@ -70,6 +70,11 @@ export interface LogAnswer {
     readonly offset: number
     readonly nextCursor: string | null
   }
+  /** In an answer to `known`: how the page consists of known rows and of `log`. */
+  readonly delta?: {
+    readonly runs: readonly (readonly [from: number, rows: number])[]
+    readonly tags: string
+  }
   readonly filterAttributes: FilterAttributes | null
   /** Why the page of rows is empty. */
   readonly notice: Notice | null

@@ -28,6 +28,7 @@ import {
   type SortKey,
 } from '../store/store.js'
 import { LOG_FIELDS } from './api-row.js'
+import { TAG_CHARACTERS, tagsOf } from './known-rows.js'
 import { termsOf } from './terms.js'
 
 export const LIMIT_DEFAULT = 1000
@@ -223,6 +224,19 @@ export const logQuerySchema = z.strictObject({
   completeness: d(
     boolean.default(true),
     'false: completeness is null, gaps is empty, and notice says nothing of them.',
+  ),
+  known: d(
+    z
+      .string()
+      .max(TAG_CHARACTERS * LIMIT_MAX)
+      .transform((text, context) => {
+        const tags = text === NONE ? [] : tagsOf(text)
+        if (tags !== undefined) return tags
+        context.addIssue({ code: 'custom', message: 'expected tags of earlier answers, or none' })
+        return z.NEVER
+      })
+      .optional(),
+    'For polling: the tags of the rows that the client has, one after another; `none` at first. Those rows are left out of log, and delta says how the page consists of them and of log.',
   ),
 })
 

@@ -54,6 +54,19 @@ test('an empty log says why', async () => {
   expect(await noticeCode('timeEnd=2020-01-01T00:00:00Z')).toBe('outsideRange')
 })
 
+test('a poll leaves out the rows that the client has', async () => {
+  const first = (await server.get(`${LOG}?known=none`, read)).body.data
+  expect(first.log).toHaveLength(2)
+  const { log, delta } = (await server.get(`${LOG}?known=${first.delta.tags}`, read)).body.data
+  expect([log, delta]).toEqual([[], { runs: [[0, 2]], tags: '' }])
+  expect((await server.get(LOG, read)).body.data).not.toHaveProperty('delta')
+  const bad = await server.get(`${LOG}?known=abc`, read)
+  expect([bad.status, bad.body.message]).toEqual([
+    400,
+    'known: expected tags of earlier answers, or none, got "abc"',
+  ])
+})
+
 test('sessions that retention would delete at once are refused with the reason', async () => {
   const old = session(9, {
     startTimeUs: Date.now() * 1e3 - 31 * 86400e6,

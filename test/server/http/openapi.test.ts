@@ -40,6 +40,7 @@ test.each([
   ['/api/v1/orgs', ''],
   ['/api/v1/org/{orgId}/logs/connection', ''],
   ['/api/v1/org/{orgId}/logs/connection', '?destAddr=1.1.1.1&count=false&attributes=false'],
+  ['/api/v1/org/{orgId}/logs/connection', '?known=none'],
   ['/api/v1/org/{orgId}/logs/connection/summary', '?groupBy=user&interval=day'],
   ['/api/v1/org/{orgId}/logs/connection/summary', '?groupBy=client&across=resource'],
   ['/api/v1/org/{orgId}/logs/connection/changes', '?groupBy=resource'],

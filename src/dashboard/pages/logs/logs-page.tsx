@@ -2,7 +2,8 @@
 
 import { useCallback, useRef, useState } from 'preact/hooks'
 import { faultText } from '../../api/fault-text.js'
-import { fetchLog, fetchSession } from '../../api/logs.js'
+import { NOTHING_KNOWN } from '../../api/known-rows.js'
+import { fetchNews, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
 import { zoneName } from '../../format/zone.js'
@@ -62,10 +63,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
     enabled: live,
     selection: view.ordered,
     loaded: query.data?.log,
-    poll: async (signal) => {
-      const paging = { limit: pageSize, attributes: false, count: false }
-      return (await fetchLog(orgId, { ...view.query(Date.now()), ...paging }, signal)).log
-    },
+    poll: usePoll(orgId, view),
     isReading: () => selectedId !== null || isReading(scroller.current),
   })
   const open = useCallback((id: string) => openPart('session', id), [])
@@ -174,6 +172,19 @@ export function LogsPage({ orgId }: { orgId: string }) {
       )}
     </div>
   )
+}
+
+/** The newest page of the selection; rows that the last poll brought are not sent again. */
+function usePoll(orgId: string, { ordered, query, pageSize }: ReturnType<typeof useView>) {
+  const last = useRef({ of: '', known: NOTHING_KNOWN })
+  return async (signal: AbortSignal) => {
+    const of = `${ordered} ${pageSize}`
+    const known = last.current.of === of ? last.current.known : NOTHING_KNOWN
+    const asked = { ...query(Date.now()), limit: pageSize, attributes: false, count: false }
+    const news = await fetchNews(orgId, asked, known, signal)
+    last.current = { of, known: news }
+    return news.rows
+  }
 }
 
 /** This and changeSort read the address, not the last render, which a second key press can precede. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
 import { completenessAnswer } from '../../query/completeness-answer.js'
+import { withoutKnown } from '../../query/known-rows.js'
 import { noticeFor, noticeOfMissing } from '../../query/notice.js'
 import {
   decodeCursor,
@@ -67,6 +68,16 @@ async function completenessOf(
   return completenessAnswer(sites, named)
 }
 
+const deltaSchema = z
+  .object({
+    runs: z.array(z.tuple([z.int(), z.int()])).meta({
+      description:
+        'The page in order: [index of the first row in `known`, number of rows]; -1: the next rows of log.',
+    }),
+    tags: z.string().meta({ description: 'The tags of the rows in log, 8 characters each.' }),
+  })
+  .meta({ description: 'Only with `known`.' })
+
 function pageRoute(context: ServerContext): Route {
   const { store, control, clockMs, silenceMs } = context
   return route({
@@ -85,6 +96,7 @@ function pageRoute(context: ServerContext): Route {
         offset: z.int(),
         nextCursor: z.string().nullable(),
       }),
+      delta: deltaSchema.optional(),
       filterAttributes: filterAttributesSchema.nullable(),
       completeness: shortCompletenessSchema.nullable().meta({
         description:
@@ -124,8 +136,9 @@ function pageRoute(context: ServerContext): Route {
       ])
       noteQuery(context, orgId, filter, { key, request: from, rows: total ?? page.rows.length })
       const empty = page.rows.length === 0 && query.offset === 0 && after === undefined
+      const rows = page.rows.map(apiRow)
       return {
-        log: page.rows.map(apiRow),
+        ...(query.known === undefined ? { log: rows } : withoutKnown(rows, query.known)),
         pagination: {
           total,
           limit: query.limit,
