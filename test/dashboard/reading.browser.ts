@@ -104,6 +104,41 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     await page.getByRole('heading', { name: 'Sites', level: 1 }).waitFor()
   })
 
+  test('Back shows the rows of before without asking for them again', async () => {
+    const page = await lab.open()
+    const asked: string[] = []
+    const waiting = new Set<unknown>()
+    page.on('request', (request) => {
+      waiting.add(request)
+      if (request.url().includes('/logs/connection')) asked.push(request.url())
+    })
+    page.on('requestfinished', (request) => waiting.delete(request))
+    page.on('requestfailed', (request) => waiting.delete(request))
+    const ids = () => rows(page).evaluateAll((list) => list.map((row) => row.dataset.session))
+    await rows(page).first().waitFor()
+    const all = await ids()
+    await expect.poll(() => waiting.size).toBe(0)
+    await lab.choose(page, 'protocol:u')
+    await expect.poll(ids).not.toEqual(all)
+    await expect.poll(() => waiting.size).toBe(0)
+    await page.getByRole('link', { name: 'Overview' }).click()
+    await page.locator('.matrix').first().waitFor()
+    await expect.poll(() => waiting.size).toBe(0)
+    asked.length = 0
+    await page.goBack()
+    await page.goBack()
+    await expect.poll(ids).toEqual(all)
+    await page.goForward()
+    await page.goForward()
+    await page.locator('.matrix').first().waitFor()
+    expect(asked).toEqual([])
+    // A refresh asks.
+    await page.goBack()
+    await rows(page).first().waitFor()
+    await page.keyboard.press('r')
+    await expect.poll(() => asked.length).toBeGreaterThan(0)
+  })
+
   test('the query bar suggests with counts, and takes keys', async () => {
     const page = await lab.open()
     await rows(page).first().waitFor()

@@ -1,10 +1,12 @@
 /**
  * Loads an answer for a page. The old answer stays while a new one loads. A request counts as slow after 1.5 s and can be
- * cancelled. When the server is unreachable, the request repeats after 1 to 15 s.
+ * cancelled. When the server is unreachable, the request repeats after 1 to 15 s. Answers of a kept kind are shown again
+ * from memory (kept-answers.ts).
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { messageOf } from '../../base/errors.js'
 import { ApiError, isAbort, serverReachable } from './client.js'
+import { type KeptKind, keepAnswer, keptAnswer } from './kept-answers.js'
 
 const SLOW_AFTER_MS = 1500
 const RETRY_FIRST_MS = 1000
@@ -40,10 +42,12 @@ function asApiError(error: unknown): ApiError {
 /**
  * @param key everything that the answer depends on; a change loads again, null loads nothing.
  * @param load its signal aborts when the answer is no longer needed.
+ * @param kind absent: only the last answer is kept. Queries of one kind with equal keys have equal answers.
  */
 export function useQuery<T>(
   key: string | null,
   load: (signal: AbortSignal) => Promise<T>,
+  kind?: KeptKind,
 ): Query<T> {
   const [state, setState] = useState<State<T>>({
     data: undefined,
@@ -56,6 +60,8 @@ export function useQuery<T>(
   loader.current = load
   const controller = useRef<AbortController | null>(null)
   const answered = useRef<{ key: string; round: number; data: T } | null>(null)
+  const asked = useRef({ key: null as string | null, round: 0 })
+  const kept = kind === undefined || key === null ? undefined : (keptAnswer(kind, key) as T)
 
   useEffect(() => {
     if (key === null) {
@@ -63,9 +69,12 @@ export function useQuery<T>(
       return
     }
     const last = answered.current
-    // The key is again that of the last answer, because the reader went back or cancelled. The answer is still here.
-    if (last?.key === key && last.round === round) {
-      setState({ data: last.data, of: key, ...IDLE })
+    const again = asked.current.round !== round
+    asked.current = { key, round }
+    // The reader went back or cancelled, and the answer is still here.
+    const here = last?.key === key && last.round === round ? last.data : again ? undefined : kept
+    if (here !== undefined) {
+      setState({ data: here, of: key, ...IDLE })
       return
     }
     const abort = new AbortController()
@@ -82,6 +91,7 @@ export function useQuery<T>(
         const data = await loader.current(abort.signal)
         if (!abort.signal.aborted) {
           answered.current = { key, round, data }
+          if (kind !== undefined) keepAnswer(kind, key, data)
           setState({ data, of: key, ...IDLE })
         }
       } catch (cause) {
@@ -117,7 +127,10 @@ export function useQuery<T>(
   const update = useCallback((change: (data: T) => T) => {
     setState((old) => (old.data === undefined ? old : { ...old, data: change(old.data) }))
   }, [])
-  return { ...state, cancel, reload, update }
+  // Effects run after the paint, and a kept answer must not wait for them.
+  const shown =
+    kept !== undefined && asked.current.key !== key ? { data: kept, of: key, ...IDLE } : state
+  return { ...shown, cancel, reload, update }
 }
 
 /**

@@ -34,9 +34,16 @@ function entryOf(state: unknown): Entry {
 }
 
 let entry = entryOf(window.history.state)
+let back = false
+
+/** The reader came to this address by Back or Forward. */
+export function cameBack(): boolean {
+  return back
+}
 
 window.addEventListener('popstate', (event) => {
   const before = entry
+  back = true
   entry = entryOf(event.state)
   if (before.twin && entry.index === before.index - 1) window.history.back()
   location.set(read())
@@ -87,6 +94,7 @@ function go(href: string, next: Entry): void {
   if (next.index === entry.index) window.history.replaceState(next, '', href)
   else window.history.pushState(next, '', href)
   entry = next
+  back = false
   location.set(read())
 }
 

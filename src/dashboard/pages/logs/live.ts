@@ -98,5 +98,6 @@ export function useLive(options: LiveOptions): Live {
   const release = useCallback(() => {
     if (waiting !== null) show(waiting)
   }, [waiting, show])
-  return { rows: shown, held, fresh, release }
+  // Loaded rows must not wait for the effect that live mode starts from.
+  return { rows: enabled ? shown : (loaded ?? []), held, fresh, release }
 }

@@ -1,3 +1,4 @@
+import type { KeptKind } from '../../api/kept-answers.js'
 import { fetchSummary } from '../../api/summary.js'
 import type { SummaryGroupRow } from '../../api/types.js'
 import { type Query, useQuery } from '../../api/use-query.js'
@@ -14,8 +15,9 @@ export function useRail(
   orgId: string,
   selection: string | null,
   filters: () => QueryParams,
+  kind: KeptKind | undefined,
 ): Query<Rail> {
-  return useQuery<Rail>(selection === null ? null : `rail ${selection}`, async (signal) => {
+  const load = async (signal: AbortSignal) => {
     const asked = { top: SHOWN, filters: filters() }
     const groups = await Promise.all(
       RAIL_GROUPS.map(
@@ -25,5 +27,6 @@ export function useRail(
     return Object.fromEntries(
       RAIL_GROUPS.map((group, at) => [group, groups[at]]),
     ) as unknown as Rail
-  })
+  }
+  return useQuery<Rail>(selection === null ? null : `rail ${selection}`, load, kind)
 }

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { fetchHistogram } from '../../api/histogram.js'
+import type { KeptKind } from '../../api/kept-answers.js'
 import { fetchLog } from '../../api/logs.js'
 import { fetchTotals } from '../../api/summary.js'
 import type { Histogram, LogAnswer, SummaryTotals } from '../../api/types.js'
@@ -16,6 +17,7 @@ import {
   sortText,
   spanQuery,
 } from '../../state/filters.js'
+import { keepMoment, momentOf } from '../../state/moment.js'
 import { rangeOf, spanOf } from '../../state/range.js'
 import { hrefOf, navigate, type QueryParams, useLocation } from '../../state/url.js'
 import { useRail } from './use-rail.js'
@@ -45,7 +47,9 @@ export function useView(orgId: string, railShown: boolean) {
   const nowMs = useMemo(() => {
     const last = answered.current
     // Back from a selection that got no answer: the rows of the last answer are still here, and so is their "now".
-    return last?.ordered === ordered && last.refreshedMs === refreshedMs ? last.nowMs : Date.now()
+    const refreshed = last !== null && last.refreshedMs !== refreshedMs
+    if (last?.ordered === ordered && !refreshed) return last.nowMs
+    return live || refreshed ? Date.now() : momentOf(ordered)
   }, [ordered, refreshedMs])
   const paging = live ? { limit: pageSize, offset: 0 } : pagingOf(params)
   const selected = (atMs = nowMs): QueryParams => ({
@@ -54,24 +58,32 @@ export function useView(orgId: string, railShown: boolean) {
   })
   const query = (atMs = nowMs): QueryParams => ({ ...selected(atMs), sort: sortText(sort) })
   const key = JSON.stringify([ordered, nowMs, paging])
-  const rows = useQuery<LogAnswer>(key, (signal) =>
-    fetchLog(orgId, { ...query(), ...paging, attributes: false, count: false }, signal),
+  const keep = (kind: KeptKind) => (live ? undefined : kind)
+  const rows = useQuery<LogAnswer>(
+    key,
+    (signal) => fetchLog(orgId, { ...query(), ...paging, attributes: false, count: false }, signal),
+    keep('rows'),
   )
   const settled = rows.of === key
   useEffect(() => {
-    if (settled) answered.current = { ordered, refreshedMs, nowMs, href: hrefOf('/', params) }
+    if (!settled) return
+    answered.current = { ordered, refreshedMs, nowMs, href: hrefOf('/', params) }
+    keepMoment(ordered, nowMs)
   }, [settled, ordered, refreshedMs, nowMs, params])
   const round = useRounds(live)
   const asked = () => selected(round === 0 ? nowMs : Date.now())
   const of = `${selection} ${nowMs}`
-  const totals = useQuery<Told>(`${of} ${round}`, async (signal) => ({
-    of,
-    totals: await fetchTotals(orgId, asked(), signal),
-  }))
-  const bars = useQuery<Histogram>(`bars ${of} ${round}`, (signal) =>
-    fetchHistogram(orgId, { ...asked(), bars: BARS }, signal),
+  const totals = useQuery<Told>(
+    `${of} ${round}`,
+    async (signal) => ({ of, totals: await fetchTotals(orgId, asked(), signal) }),
+    keep('totals'),
   )
-  const rail = useRail(orgId, railShown ? `${of} ${round}` : null, asked)
+  const bars = useQuery<Histogram>(
+    `bars ${of} ${round}`,
+    (signal) => fetchHistogram(orgId, { ...asked(), bars: BARS }, signal),
+    keep('bars'),
+  )
+  const rail = useRail(orgId, railShown ? `${of} ${round}` : null, asked, keep('rail'))
   return {
     params,
     filters,

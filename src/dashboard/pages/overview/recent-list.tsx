@@ -32,8 +32,10 @@ export function RecentList(props: RecentListProps) {
   const { orgId, title, empty, within, filters, span, refreshedMs } = props
   const paging = { limit: SHOWN, attributes: false, count: false }
   const query = { ...spanQuery(span), ...within, ...filters, ...paging }
-  const answer = useQuery(JSON.stringify([orgId, query, refreshedMs]), (signal) =>
-    fetchLog(orgId, query, signal),
+  const answer = useQuery(
+    JSON.stringify([orgId, query, refreshedMs]),
+    (signal) => fetchLog(orgId, query, signal),
+    'recent',
   )
   const rows = answer.data?.log ?? []
   return (

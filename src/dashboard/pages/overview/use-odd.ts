@@ -14,25 +14,30 @@ export function useOdd(orgId: string, key: string, span: Span, filters: Filters)
   const query = { ...spanQuery(span), ...filters }
   const earlier = spanQuery({ startMs: 2 * span.startMs - span.endMs, endMs: span.startMs })
   const failed = failedStates(filters)
+  const failures = (signal: AbortSignal) => {
+    const only = { ...query, connState: failed }
+    const asked = { groupBy: 'resource', by: 'sessions', top: SHOWN, filters: only } as const
+    return fetchSummary(orgId, asked, signal)
+  }
   return {
-    before: useQuery(`before ${key}`, (signal) =>
-      fetchTotals(orgId, { ...filters, ...earlier }, signal),
+    before: useQuery(
+      key,
+      (signal) => fetchTotals(orgId, { ...filters, ...earlier }, signal),
+      'before',
     ),
-    completenessBefore: useQuery(`completeness before ${key}`, (signal) =>
-      fetchCompleteness(orgId, earlier, signal),
+    completenessBefore: useQuery(
+      key,
+      (signal) => fetchCompleteness(orgId, earlier, signal),
+      'completenessBefore',
     ),
-    clients: useQuery(`client changes ${key}`, (signal) =>
-      fetchChanges(orgId, 'client', query, signal),
+    clients: useQuery(key, (signal) => fetchChanges(orgId, 'client', query, signal), 'clients'),
+    resources: useQuery(
+      key,
+      (signal) => fetchChanges(orgId, 'resource', query, signal),
+      'resources',
     ),
-    resources: useQuery(`resource changes ${key}`, (signal) =>
-      fetchChanges(orgId, 'resource', query, signal),
-    ),
-    newPairs: useQuery(`new pairs ${key}`, (signal) => fetchNewPairs(orgId, SHOWN, query, signal)),
-    failures: useQuery(failed.length === 0 ? null : `failures ${key}`, (signal) => {
-      const only = { ...query, connState: failed }
-      const asked = { groupBy: 'resource', by: 'sessions', top: SHOWN, filters: only } as const
-      return fetchSummary(orgId, asked, signal)
-    }),
+    newPairs: useQuery(key, (signal) => fetchNewPairs(orgId, SHOWN, query, signal), 'newPairs'),
+    failures: useQuery(failed.length === 0 ? null : key, failures, 'failures'),
   }
 }
 

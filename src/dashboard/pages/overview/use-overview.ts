@@ -1,10 +1,11 @@
-import { useCallback, useMemo, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import { fetchMatrix, fetchSummary } from '../../api/summary.js'
 import type { Summary } from '../../api/types.js'
 import { useAttributes } from '../../api/use-attributes.js'
 import { cancelTogether, type Query, useQuery } from '../../api/use-query.js'
 import { filtersOf, spanQuery } from '../../state/filters.js'
 import { GROUPS, type Group } from '../../state/groups.js'
+import { keepMoment, momentOf } from '../../state/moment.js'
 import { rangeOf, spanOf } from '../../state/range.js'
 import { useLocation } from '../../state/url.js'
 import { type Interval, intervalFor } from './interval.js'
@@ -28,7 +29,8 @@ export type TopQuery = Pick<Query<unknown>, 'error' | 'loading'> & {
 /** The view of the address bar, and its answers. Only the chart's summary has intervals, which cost the server time. */
 export function useOverview(orgId: string) {
   const { params } = useLocation()
-  const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
+  const view = `overview ${orgId}`
+  const [refreshedMs, setRefreshedMs] = useState(() => momentOf(view))
   const [filters, range] = [filtersOf(params), rangeOf(params)]
   const by = GROUPS.find((group) => group === params.get('by')) ?? 'resource'
   const key = JSON.stringify([orgId, range, filters, refreshedMs])
@@ -36,16 +38,23 @@ export function useOverview(orgId: string) {
   const interval = intervalFor(span)
   const query = { ...spanQuery(span), ...filters }
 
-  const chart = useQuery<Chart>(`${key} ${by}`, async (signal) => {
+  useEffect(() => keepMoment(view, refreshedMs), [view, refreshedMs])
+
+  const loadChart = async (signal: AbortSignal) => {
     const asked = { groupBy: by, top: TOP_SHOWN, interval: interval.name, filters: query }
     return { group: by, interval, summary: await fetchSummary(orgId, asked, signal) }
-  })
-  const matrix = useQuery(`matrix ${key}`, (signal) =>
-    fetchMatrix(orgId, MATRIX_SHOWN, query, signal),
+  }
+  const chart = useQuery<Chart>(`${key} ${by}`, loadChart, 'chart')
+  const matrix = useQuery(
+    key,
+    (signal) => fetchMatrix(orgId, MATRIX_SHOWN, query, signal),
+    'matrix',
   )
   const useTop = (groupBy: Group) =>
-    useQuery(groupBy === by ? null : `${key} ${groupBy}`, (signal) =>
-      fetchSummary(orgId, { groupBy, top: TOP_SHOWN, filters: query }, signal),
+    useQuery(
+      groupBy === by ? null : `${key} ${groupBy}`,
+      (signal) => fetchSummary(orgId, { groupBy, top: TOP_SHOWN, filters: query }, signal),
+      'top',
     )
   const tops = { resource: useTop('resource'), client: useTop('client'), user: useTop('user') }
   const topOf = (group: Group): TopQuery =>
