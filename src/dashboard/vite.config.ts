@@ -26,6 +26,23 @@ const packed: Plugin = {
   },
 }
 
+type ModuleInfo = { importedIds: readonly string[] } | null
+type Lookup = { getModuleInfo: (id: string) => ModuleInfo }
+let first: Set<string> | undefined
+
+/** All that the first page needs is one file: otherwise each part that it shares with another page is a request. */
+function firstPage(id: string, lookup: Lookup): string | null {
+  first ??= reached(here('main.tsx'), lookup)
+  return first.has(id) && !id.endsWith('.css') ? 'first' : null
+}
+
+function reached(id: string, lookup: Lookup, all = new Set<string>()): Set<string> {
+  if (all.has(id)) return all
+  all.add(id)
+  for (const next of lookup.getModuleInfo(id)?.importedIds ?? []) reached(next, lookup, all)
+  return all
+}
+
 export default defineConfig(({ command }) => ({
   root: here('.'),
   // Built files name each other relatively, because the server may be below a path (`--base-path`). The server makes
@@ -41,6 +58,9 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: firstPage, debugName: 'first' }] } },
+    },
   },
   // For development: `vite` beside a running `tunmeter serve`.
   server: { proxy: { '/api': 'http://127.0.0.1:8480' } },

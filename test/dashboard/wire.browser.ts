@@ -49,6 +49,26 @@ describe.skipIf(NO_CHROMIUM)('over the wire', () => {
     expect((await get(`${script}.gz`, 'identity')).status).toBe(404)
   })
 
+  test('the first page fits in 100 kB, by gzip and with its headers', async () => {
+    const page = await lab.open()
+    await page.locator('[data-session]').first().waitFor()
+    const { origin } = new URL(page.url())
+    const loaded = await page.evaluate<string[]>(
+      "performance.getEntriesByType('resource').map((entry) => entry.name)",
+    )
+    const files = [`${origin}/`, ...loaded.filter((url) => !url.includes('/api/'))]
+    expect(files.some((url) => url.endsWith('.woff2'))).toBe(true)
+    const sizes = files.map(async (url) => {
+      const { headers } = await fetch(url, { headers: { 'accept-encoding': 'gzip' } })
+      return Number(headers.get('content-length')) + [...headers].join().length
+    })
+    const sum = (await Promise.all(sizes)).reduce((all, size) => all + size, 0)
+    // Less would mean that a size was not said.
+    expect(sum).toBeGreaterThan(80e3)
+    expect(sum).toBeLessThan(100e3)
+    await page.close()
+  })
+
   test('live mode asks for new rows only', async () => {
     const page = await lab.open('/?live=1')
     const polls: { log: unknown[]; delta: { runs: unknown[] } }[] = []
