@@ -5,6 +5,8 @@ import { EXPORT_FORMATS, type ExportFormat, exportHref } from '../../api/logs.js
 import type { LogRow } from '../../api/types.js'
 import { ChevronIcon, DownloadIcon } from '../../parts/icons.js'
 import { Popover } from '../../parts/popover.js'
+import { type ColumnName, chosenColumns, DEFAULT_COLUMNS } from '../../state/columns.js'
+import { useStore } from '../../state/store.js'
 import type { QueryParams } from '../../state/url.js'
 import { logs } from '../../texts/logs.js'
 import { EvidenceDialog } from './evidence-dialog.js'
@@ -15,19 +17,23 @@ const FORMAT_NAMES: Readonly<Record<ExportFormat, string>> = {
   parquet: 'Parquet',
 }
 
-/** The table's columns in their order. Its outcome comes from three fields: connState, endReason, interrupted. */
-const TABLE_FIELDS: readonly (keyof LogRow)[] = [
-  ...([
-    'startTime',
-    'connState',
-    'endReason',
-    'interrupted',
-    'resourceName',
-    'clientName',
-  ] as const),
-  ...(['userName', 'userEmail', 'duration', 'bytesTx', 'bytesRx'] as const),
-  ...(['sourceAddr', 'destAddr', 'protocol'] as const),
-]
+/** The outcome comes from three fields. */
+const FIELDS: Readonly<Record<ColumnName, readonly (keyof LogRow)[]>> = {
+  outcome: ['connState', 'endReason', 'interrupted'],
+  resource: ['resourceName'],
+  client: ['clientName'],
+  user: ['userName', 'userEmail'],
+  duration: ['duration'],
+  sent: ['bytesTx'],
+  received: ['bytesRx'],
+  source: ['sourceAddr'],
+  dest: ['destAddr'],
+  protocol: ['protocol'],
+  site: ['siteName'],
+  goodputSent: ['goodputTx'],
+  goodputReceived: ['goodputRx'],
+  retransmits: ['retransmitsTx', 'retransmitsRx'],
+}
 
 export interface ExportMenuProps {
   readonly orgId: string
@@ -54,6 +60,8 @@ function FileMenu({
   total,
   onEvidence,
 }: ExportMenuProps & { readonly onEvidence: () => void }) {
+  const columns = useStore(chosenColumns) ?? DEFAULT_COLUMNS
+  const fields = ['startTime' as const, ...columns.flatMap((name) => FIELDS[name])]
   return (
     <Popover
       align="end"
@@ -70,7 +78,7 @@ function FileMenu({
           <p class="menu-title">{logs().wholeSelection(total)}</p>
           <a
             class="menu-item"
-            href={exportHref(orgId, query, 'csv', TABLE_FIELDS)}
+            href={exportHref(orgId, query, 'csv', fields)}
             download
             onClick={close}
           >

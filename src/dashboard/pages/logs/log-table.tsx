@@ -1,129 +1,24 @@
 /** The sessions as a table. The mouse, Tab (the time is a button), j and k (keys.ts) reach its rows. */
 
-import type { ComponentChildren } from 'preact'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
-import { weightOf } from '../../format/bytes.js'
 import { formatClock, formatDateTime, formatDay } from '../../format/time.js'
-import { destText, sourceText } from '../../format/words.js'
-import { Duration } from '../../parts/duration.js'
 import { ArrowDownIcon, ArrowUpIcon } from '../../parts/icons.js'
-import { OutcomeLabel } from '../../parts/outcome.js'
-import { Bytes } from '../../parts/quantity.js'
+import { chosenColumns, DEFAULT_COLUMNS } from '../../state/columns.js'
 import type { Sort, SortName } from '../../state/filters.js'
-import { common } from '../../texts/common.js'
+import { useStore } from '../../state/store.js'
 import { logs } from '../../texts/logs.js'
 import { CellActions } from './cell-actions.js'
 import { cellOf, isLive, type LiveCell } from './cells.js'
+import {
+  type Column,
+  clientText,
+  columnsOf,
+  fitting,
+  resourceText,
+  startedMs,
+} from './log-columns.js'
 import { useLiveCell } from './use-live-cell.js'
-
-interface Column {
-  readonly name: keyof ReturnType<typeof logs>['columns']
-  readonly sort?: SortName
-  readonly number?: boolean
-  readonly cell: (row: LogRow) => ComponentChildren
-}
-
-const clientText = (row: LogRow) => row.clientName ?? sourceText(row)
-const resourceText = (row: LogRow) => row.resourceName ?? destText(row)
-const startedMs = (row: LogRow) => Date.parse(row.startTime)
-
-interface NamedProps {
-  readonly name: string | null
-  readonly id: string | number | null
-  readonly kind: keyof ReturnType<typeof common>['unnamed']
-  /** Shown instead in windows that are too narrow for the column of addresses. */
-  readonly address?: string
-}
-
-function Named({ name, id, kind, address }: NamedProps) {
-  if (name !== null) return <span title={name}>{name}</span>
-  if (id !== null) return <span class="muted">{common().unnamed[kind](id)}</span>
-  return (
-    <span class="muted">
-      {address !== undefined && <span class="instead">{address}</span>}
-      <span class="nameless">–</span>
-    </span>
-  )
-}
-
-/** Bytes with a bar, so that large sessions stand out. An SVG, because its width comes from data (see ShareBar). */
-function Weighed({ bytes }: { bytes: number | null }) {
-  const width = bytes === null ? 0 : weightOf(bytes) * 100
-  return (
-    <>
-      <Bytes bytes={bytes} />
-      <svg class="weight" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-        <rect x={100 - width} width={width} height="1" />
-      </svg>
-    </>
-  )
-}
-
-/** In order of importance. In narrow windows logs.css drops columns instead of cutting them off. */
-export const COLUMNS: readonly Column[] = [
-  { name: 'outcome', cell: (row) => <OutcomeLabel row={row} /> },
-  {
-    name: 'resource',
-
-    cell: (row) => (
-      <Named
-        name={row.resourceName}
-        id={row.siteResourceId}
-        kind="resource"
-        address={destText(row)}
-      />
-    ),
-  },
-  {
-    name: 'client',
-
-    cell: (row) => (
-      <Named name={row.clientName} id={row.clientId} kind="client" address={sourceText(row)} />
-    ),
-  },
-  {
-    name: 'user',
-
-    cell: (row) => <Named name={row.userEmail ?? row.userName} id={row.userId} kind="user" />,
-  },
-  {
-    name: 'duration',
-
-    sort: 'duration',
-    number: true,
-    cell: (row) => <Duration seconds={row.duration} startedMs={startedMs(row)} />,
-  },
-  {
-    name: 'sent',
-
-    sort: 'bytesTx',
-    number: true,
-    cell: (row) => <Weighed bytes={row.bytesTx} />,
-  },
-  {
-    name: 'received',
-
-    sort: 'bytesRx',
-    number: true,
-    cell: (row) => <Weighed bytes={row.bytesRx} />,
-  },
-  {
-    name: 'source',
-
-    cell: (row) => <span title={sourceText(row)}>{sourceText(row)}</span>,
-  },
-  {
-    name: 'dest',
-
-    cell: (row) => <span title={destText(row)}>{destText(row)}</span>,
-  },
-  {
-    name: 'protocol',
-
-    cell: (row) => <span class="protocol">{row.protocol.toUpperCase()}</span>,
-  },
-]
 
 export interface LogTableProps {
   readonly rows: readonly LogRow[]
@@ -139,35 +34,36 @@ export interface LogTableProps {
 export function LogTable(props: LogTableProps) {
   const { rows, sort, selected, fresh, stale, onSort, onOpen } = props
   const live = useLiveCell()
+  const table = useRef<HTMLTableElement>(null)
+  const { columns, chosen } = useColumns(table)
   return (
-    <table class={stale ? 'log-table stale' : 'log-table'} aria-busy={stale}>
+    <table
+      ref={table}
+      class={`log-table ${stale ? 'stale' : ''} ${chosen ? 'chosen' : ''}`}
+      aria-busy={stale}
+    >
       <caption class="visually-hidden">{logs().sessions}</caption>
       <thead>
         <tr>
           <SortHeader
             label={logs().started}
-            name="time"
+            name="col-time"
             by="startTime"
             sort={sort}
             onSort={onSort}
           />
-          {COLUMNS.map((column) =>
+          {columns.map((column) =>
             column.sort ? (
               <SortHeader
                 key={column.name}
                 label={logs().columns[column.name]}
-                name={column.name}
+                name={classOf(column)}
                 by={column.sort}
-                number
                 sort={sort}
                 onSort={onSort}
               />
             ) : (
-              <th
-                key={column.name}
-                scope="col"
-                class={`col-${column.name} ${column.number ? 'number' : ''}`}
-              >
+              <th key={column.name} scope="col" class={classOf(column)}>
                 {logs().columns[column.name]}
               </th>
             ),
@@ -179,6 +75,7 @@ export function LogTable(props: LogTableProps) {
           <Row
             key={row.sessionId}
             row={row}
+            columns={columns}
             selected={row.sessionId === selected}
             fresh={fresh.has(row.sessionId)}
             live={live.at?.sessionId === row.sessionId ? live.at.cell : null}
@@ -190,20 +87,49 @@ export function LogTable(props: LogTableProps) {
   )
 }
 
+interface Shown extends Column {
+  /** There is no room for it on the screen. */
+  readonly out: boolean
+}
+
+const classOf = ({ name, number, out }: Shown) =>
+  `col-${name} ${number ? 'number' : ''} ${out ? 'left-out' : ''}`
+
+/**
+ * The columns in their order. Of chosen ones the last are left out where the room ends; which of the usual ones are,
+ * logs.css says.
+ */
+function useColumns(table: { readonly current: HTMLElement | null }) {
+  const names = useStore(chosenColumns)
+  const columns = useMemo(() => columnsOf(names ?? DEFAULT_COLUMNS), [names])
+  const [fit, setFit] = useState(columns.length)
+  useEffect(() => {
+    const room = table.current?.parentElement
+    if (names === null || room == null) return
+    const observer = new ResizeObserver(() => setFit(fitting(columns, room.clientWidth)))
+    observer.observe(room)
+    return () => observer.disconnect()
+  }, [names, columns])
+  const shown = useMemo(
+    () => columns.map((column, at): Shown => ({ ...column, out: names !== null && at >= fit })),
+    [columns, names, fit],
+  )
+  return { columns: shown, chosen: names !== null }
+}
+
 interface SortHeaderProps {
   readonly label: string
   readonly name: string
   readonly by: SortName
-  readonly number?: boolean
   readonly sort: Sort
   readonly onSort: (by: SortName) => void
 }
 
-function SortHeader({ label, name, by, number, sort, onSort }: SortHeaderProps) {
+function SortHeader({ label, name, by, sort, onSort }: SortHeaderProps) {
   const active = sort.by === by
   const order = active ? (sort.descending ? 'descending' : 'ascending') : 'none'
   return (
-    <th scope="col" class={`col-${name} ${number ? 'number' : ''}`} aria-sort={order}>
+    <th scope="col" class={name} aria-sort={order}>
       <button type="button" class="sort" onClick={() => onSort(by)}>
         {label}
         {active && (sort.descending ? <ArrowDownIcon /> : <ArrowUpIcon />)}
@@ -214,6 +140,7 @@ function SortHeader({ label, name, by, number, sort, onSort }: SortHeaderProps) 
 
 interface RowProps {
   readonly row: LogRow
+  readonly columns: readonly Shown[]
   readonly selected: boolean
   readonly fresh: boolean
   readonly live: LiveCell | null
@@ -239,14 +166,12 @@ function useSingleClick(act: () => void): (event: MouseEvent) => void {
 }
 
 /** Renders again only when its props change, because moving from row to row must not render hundreds of rows. */
-function Row({ row, selected, fresh, live, onOpen }: RowProps) {
-  return useMemo(
-    () => <DrawnRow row={row} selected={selected} fresh={fresh} live={live} onOpen={onOpen} />,
-    [row, selected, fresh, live, onOpen],
-  )
+function Row(props: RowProps) {
+  const { row, columns, selected, fresh, live, onOpen } = props
+  return useMemo(() => <DrawnRow {...props} />, [row, columns, selected, fresh, live, onOpen])
 }
 
-function DrawnRow({ row, selected, fresh, live, onOpen }: RowProps) {
+function DrawnRow({ row, columns, selected, fresh, live, onOpen }: RowProps) {
   const open = useSingleClick(() => onOpen(row.sessionId))
   const ms = startedMs(row)
   return (
@@ -270,10 +195,10 @@ function DrawnRow({ row, selected, fresh, live, onOpen }: RowProps) {
           <span class="muted">{formatDay(ms)}</span> {formatClock(ms)}
         </button>
       </th>
-      {COLUMNS.map((column) => (
+      {columns.map((column) => (
         <td
           key={column.name}
-          class={`col-${column.name} ${column.number ? 'number' : ''}`}
+          class={classOf(column)}
           data-cell={isLive(column.name) ? column.name : undefined}
         >
           {column.cell(row)}

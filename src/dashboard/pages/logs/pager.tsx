@@ -4,6 +4,7 @@ import type { SummaryTotals } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
 import { toast } from '../../parts/toasts.js'
+import { NARROW, useMedia } from '../../parts/use-media.js'
 import {
   countedPages,
   DEFAULT_PAGE_SIZE,
@@ -14,6 +15,7 @@ import {
 } from '../../state/filters.js'
 import { currentLocation, setParams } from '../../state/url.js'
 import { logs } from '../../texts/logs.js'
+import { ColumnsMenu } from './columns-menu.js'
 
 export interface PagerProps {
   readonly page: number
@@ -61,10 +63,12 @@ function showPage(page: number, ordered: string): void {
 
 export function Pager(props: PagerProps) {
   const { page, pageSize, nextCursor } = props
+  const narrow = useMedia(NARROW)
   return (
     <nav class="pager" aria-label={logs().pages}>
       <Position {...props} />
       <span class="space" />
+      {!narrow && <ColumnsMenu />}
       <label>
         <span class="visually-hidden">{logs().pageSize}</span>
         <select

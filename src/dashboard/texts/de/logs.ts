@@ -64,7 +64,18 @@ export const logs: typeof english = {
     source: 'Quelle',
     dest: 'Ziel',
     protocol: 'Prot.',
+    site: 'Standort',
+    goodputSent: 'Goodput ges.',
+    goodputReceived: 'Goodput empf.',
+    retransmits: 'Wiederholt',
   },
+  columnsMenu: 'Spalten',
+  columnsTitle: 'Spalten der Tabelle in dieser Reihenfolge',
+  usualColumns: 'Übliche Spalten',
+  moveUp: (column: string) => `${column} nach vorn`,
+  moveDown: (column: string) => `${column} nach hinten`,
+  bothWays: (sent: number, received: number) =>
+    `${count(sent)} gesendet, ${count(received)} empfangen`,
   openRow: (time, client, resource) => `${time}, ${client} an ${resource}: diese Sitzung zeigen`,
 
   export: 'Export',

@@ -64,7 +64,17 @@ export const logs = {
     source: 'Source',
     dest: 'Destination',
     protocol: 'Proto',
+    site: 'Site',
+    goodputSent: 'Goodput sent',
+    goodputReceived: 'Goodput recv.',
+    retransmits: 'Retransmits',
   },
+  columnsMenu: 'Columns',
+  columnsTitle: 'Columns of the table, in this order',
+  usualColumns: 'Usual columns',
+  moveUp: (column: string) => `Move ${column} forward`,
+  moveDown: (column: string) => `Move ${column} back`,
+  bothWays: (sent: number, received: number) => `${count(sent)} sent, ${count(received)} received`,
   openRow: (time: string, client: string, resource: string) =>
     `${time}, ${client} to ${resource}: show this session`,
 
