@@ -1,7 +1,7 @@
 /** The log where it is read: at every width, on paper, in few colours, by mouse and by keyboard. */
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Lab, NO_CHROMIUM } from '../support/browser.js'
+import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
 const WIDTHS = [390, 768, 1024, 1280, 1440, 2560]
@@ -49,6 +49,22 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     }
     expect(await columns(page)).toHaveLength(11)
   })
+
+  test.each(['en', 'de'])(
+    'no link to a page is cut off from 768 pixels on (%s)',
+    async (language) => {
+      const page = await lab.open()
+      await page.evaluate(`localStorage.setItem('tunmeter.language', '${language}')`)
+      await page.reload()
+      await rows(page).first().waitFor()
+      for (const width of WIDTHS.filter((one) => one >= 768)) {
+        await page.setViewportSize({ width, height: 900 })
+        const nav = page.locator('.nav')
+        const hidden = await nav.evaluate((list) => list.scrollWidth - list.clientWidth)
+        expect(hidden, `${width} px`).toBeLessThanOrEqual(0)
+      }
+    },
+  )
 
   test('the more bytes, the longer the bar, by powers of ten', async () => {
     const page = await lab.open('/?sort=-bytesRx')
@@ -137,6 +153,30 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     await rows(page).first().waitFor()
     await page.keyboard.press('r')
     await expect.poll(() => asked.length).toBeGreaterThan(0)
+  })
+
+  test('the details show this client with this resource, half an hour before and after', async () => {
+    type Row = { sessionId: string; clientId: number; siteResourceId: number; startTime: string }
+    const { log } = await lab.api('GET', `/org/${ORG}/logs/connection?limit=100`)
+    const near = (one: Row) =>
+      log.filter(
+        (other: Row) =>
+          other.clientId === one.clientId &&
+          other.siteResourceId === one.siteResourceId &&
+          Math.abs(Date.parse(other.startTime) - Date.parse(one.startTime)) < 29 * 60e3,
+      ).length
+    const { sessionId }: Row = log
+      .filter((one: Row) => one.clientId !== null && one.siteResourceId !== null)
+      .reduce((most: Row, one: Row) => (near(one) > near(most) ? one : most))
+    const expected = near(log.find((one: Row) => one.sessionId === sessionId))
+    expect(expected).toBeGreaterThan(1)
+    const page = await lab.open()
+    await page.goto(`${lab.server.url}/?session=${sessionId}`)
+    const strip = page.locator('.pair-strip')
+    await strip.waitFor()
+    expect(await strip.locator('rect').count()).toBe(expected)
+    await strip.getByRole('link').click()
+    await expect.poll(() => rows(page).count()).toBe(expected)
   })
 
   test('the query bar suggests with counts, and takes keys', async () => {

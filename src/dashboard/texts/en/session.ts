@@ -37,6 +37,9 @@ export const session = {
   sum: (connections: number) =>
     `The sum of ${plural(connections, 'connection', 'connections')} that ended within this hour: the catalog keeps counts only (log: counts).`,
   howMuch: 'How much',
+  around: 'This client and this resource, ±30 minutes',
+  aroundCount: (sessions: number, failed: number) =>
+    `${plural(sessions, 'session', 'sessions')}${failed === 0 ? '' : `, ${count(failed)} failed`}`,
   amounts: {
     bytes: 'Bytes',
     payload: 'Payload',
