@@ -22,17 +22,25 @@ export class Authority {
     this.cert = this.#read('ca.pem')
   }
 
-  /** @param names what clients may call the server */
-  issue(name: string, names = 'IP:127.0.0.1'): Certificate {
+  /**
+   * @param names what clients may call the server
+   * @param days how long it is valid from now on; -1: it has expired
+   */
+  issue(name: string, names = 'IP:127.0.0.1', days = 2): Certificate {
     const [request, extensions] = [this.#path(`${name}.csr`), this.#path(`${name}.ext`)]
     writeFileSync(extensions, `subjectAltName=${names}\n`)
     this.#openssl('req', '-subj', `/CN=${name}`, ...this.#newKey(name), '-out', request)
     this.#openssl(
-      ...['x509', '-req', '-days', '2', '-in', request, '-extfile', extensions],
+      ...['x509', '-req', '-days', String(days), '-in', request, '-extfile', extensions],
       ...['-CA', this.#path('ca.pem'), '-CAkey', this.#path('ca.key'), '-CAcreateserial'],
       ...['-out', this.#path(`${name}.pem`)],
     )
     return { cert: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) }
+  }
+
+  /** The certificate of the authority itself, which is self-signed. */
+  self(): Certificate {
+    return { cert: this.cert, key: this.#read('ca.key') }
   }
 
   #newKey(name: string): string[] {

@@ -7,6 +7,7 @@ import { Agent, request } from 'undici'
 import { networkFault } from '../../base/errors.js'
 import { checkUrl, type GuardOptions, guardedLookup, NotAllowed } from './guard.js'
 import { type Outcome, outcomeOf, shown, type WholeAnswer } from './outcome.js'
+import { tlsFault } from './tls-fault.js'
 
 export const ATTEMPT_MS_MAX = 30_000
 const ANSWER_BYTES_MAX = 64 * 1024
@@ -107,5 +108,5 @@ export function failureOf(error: unknown): Outcome {
   const refused = error instanceof NotAllowed ? error : (error as { cause?: unknown }).cause
   if (refused instanceof NotAllowed)
     return { kind: 'blocked', status: null, text: shown(refused.message) }
-  return { kind: 'later', status: null, text: shown(networkFault(error)) }
+  return { kind: 'later', status: null, text: shown(tlsFault(error) ?? networkFault(error)) }
 }
