@@ -109,6 +109,19 @@ export class BatchReader {
     this.#ahead.delete(key)
   }
 
+  /**
+   * False: nothing of the organisation has arrived since the cursor. The cursor then passes the commits of others
+   * without a query, because each query costs the others CPU, and a later one would have to look through them.
+   */
+  async hasLive(): Promise<boolean> {
+    const { store, keeper, clockMs } = this.#parts
+    if (isBehind(keeper.state.live, store.lastArrival(this.#record.orgId))) return true
+    const last = store.lastArrival()
+    if (isBehind(keeper.state.live, last) && clockMs() - keeper.savedMs > SAVE_EVERY_MS)
+      await keeper.change((s) => changed(s, LIVE, { cursor: endOfArrival(last) }))
+    return false
+  }
+
   /** The last commit that the stream reads. */
   endOf(key: StreamKey): number {
     const { store, keeper } = this.#parts

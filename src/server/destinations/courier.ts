@@ -34,7 +34,6 @@ import {
 import {
   after,
   changed,
-  isBehind,
   isStopped,
   LIVE,
   more,
@@ -237,7 +236,7 @@ export class Courier {
     if (this.record.paused) return PAUSED_LOOK_MS
     if (waitMs > 0) return waitMs
     if (this.#open.isDue && !(await this.#reportOpen())) return 0
-    const key = this.#nextStream()
+    const key = await this.#nextStream()
     if (key === undefined) return IDLE_MS
     const read = await this.#reader.next(key)
     if (read === null) return 0
@@ -291,9 +290,9 @@ export class Courier {
     return this.#fillingMs + 1e3 * this.record.fillSeconds - nowMs
   }
 
-  #nextStream(): StreamKey | undefined {
+  async #nextStream(): Promise<StreamKey | undefined> {
     const isDue = this.#parts.clockMs() >= this.#liveFromMs
-    const hasLive = isDue && isBehind(this.state.live, this.#parts.store.lastArrival())
+    const hasLive = isDue && (await this.#reader.hasLive())
     const backfills = underWay(this.state)
     if (backfills.length === 0) return hasLive ? LIVE : undefined
     if (hasLive && ++this.#turn % BACKFILL_TURN !== 0) return LIVE

@@ -32,7 +32,7 @@ export function peerSent(row: PeerEventRow): PeerSent {
 
 /** Where a destination reads its rows, in order of arrival. */
 export interface RowSource {
-  lastArrival(): number
+  lastArrival(orgId?: string): number
   arrived(orgId: string, request: ArrivedRequest): Promise<Arrived<SentRow>>
   countArrived(
     orgId: string,
@@ -46,7 +46,7 @@ type Stores = Pick<Store, 'lastArrival' | 'arrived' | 'countArrived'> &
 export function sourceOf(store: Stores, records: Records): RowSource {
   if (records === 'sessions') return store
   return {
-    lastArrival: () => store.lastArrival(),
+    lastArrival: (orgId) => store.lastArrival(orgId),
     countArrived: (orgId, request) => store.countArrivedPeers(orgId, request),
     arrived: async (orgId, request) => {
       const { rows, places } = await store.arrivedPeers(orgId, request)

@@ -178,8 +178,11 @@ export interface SessionLog {
   ): AsyncIterable<CsvPiece>
   parquet(orgId: string, filter: LogFilter, sort: Sort, options?: ExportOptions): Promise<Readable>
 
-  /** The number of the newest commit of sessions. Reads that begin now see all commits up to it. */
-  lastArrival(): number
+  /**
+   * The number of the newest commit, or of the newest that may hold something of the organisation. Reads that begin now
+   * see all commits up to it.
+   */
+  lastArrival(orgId?: string): number
   /**
    * Ended sessions in order of arrival; a corrected one arrives again. It does not wait for batches not yet applied.
    */

@@ -358,8 +358,8 @@ export class DuckStore implements Store {
     return this.#database.read(orgId, (c) => countArrivedPeers(rowsIn(c), orgId, request))
   }
 
-  lastArrival(): number {
-    return this.#writer.lastArrival
+  lastArrival(orgId?: string): number {
+    return this.#writer.lastArrival(orgId)
   }
 
   arrived(orgId: string, request: ArrivedRequest): Promise<Arrived> {

@@ -136,7 +136,8 @@ export class GroupCommit {
       await this.#connection.run(
         [...applied.statements, ...losses, ...marks, positionSql(position), 'COMMIT'].join(';\n'),
       )
-      this.#rollup.committed(arrival, applied.appended)
+      const orgIds = group.map(({ orgId }) => orgId)
+      this.#rollup.committed(arrival, applied.appended, orgIds)
       if (group.length > 0) this.#freshness.came(mark, atUs)
       this.counts.revisedSessions += applied.revised
       for (const { sessions } of conflicts) this.counts.conflictingSessions += sessions
@@ -210,7 +211,7 @@ export class GroupCommit {
       await this.#connection.run(
         ['BEGIN', ...statements, positionSql(position), 'COMMIT'].join(';\n'),
       )
-      this.#rollup.committed(arrival, 0)
+      this.#rollup.committed(arrival, 0, [orgId])
     } catch (error) {
       await this.#rollBack()
       throw error
@@ -261,7 +262,7 @@ export class GroupCommit {
         await c.run('DELETE FROM session_open WHERE rowid IN (SELECT id FROM closing)')
       }
       await c.run('COMMIT')
-      this.#rollup.committed(arrival, count)
+      this.#rollup.committed(arrival, count, count === 0 ? [] : undefined)
       if (count > 0) this.#known.clear()
       return count
     } catch (error) {

@@ -189,6 +189,9 @@ export class Rollup {
   #arrival = 0
   /** The number of the last durable commit. */
   #committed = -1
+  /** The same by organisation, for later commits than `#allUpTo`, up to which any may have something. */
+  readonly #committedOf = new Map<string, number>()
+  #allUpTo = -1
   /** Sessions that arrived after `rolled`, and the number at which a roll-up is due. */
   #waiting = 0
   #enough: number
@@ -239,13 +242,20 @@ export class Rollup {
     )
     const last = Math.max((rows[0]!.last as number | null) ?? -1, peers[0]!.last as number)
     this.#committed = Math.max(this.#rolled, last)
+    this.#concernsAll()
     // Numbers never go back, even if the last sessions were deleted, because readers have passed their numbers.
     this.#arrival = Math.max(this.#arrival, this.#committed + 1)
   }
 
-  /** The number of the newest durable commit. */
-  get lastArrival(): number {
-    return this.#committed
+  /** The number of the newest durable commit, or of the newest that may hold something of the organisation. */
+  lastArrival(orgId?: string): number {
+    if (orgId === undefined) return this.#committed
+    return this.#committedOf.get(orgId) ?? this.#allUpTo
+  }
+
+  #concernsAll(): void {
+    this.#allUpTo = this.#committed
+    this.#committedOf.clear()
   }
 
   get rolled(): number {
@@ -266,9 +276,12 @@ export class Rollup {
     return this.#arrival++
   }
 
-  committed(arrival: number, sessions: number): void {
+  /** @param orgIds whose sessions or events it may hold; undefined: anyone's */
+  committed(arrival: number, sessions: number, orgIds?: readonly string[]): void {
     this.#committed = arrival
     this.#waiting += sessions
+    if (orgIds === undefined) this.#concernsAll()
+    else for (const orgId of orgIds) this.#committedOf.set(orgId, arrival)
   }
 
   /**

@@ -147,9 +147,9 @@ export class Writer {
     return writer
   }
 
-  /** The number of the newest durable commit. */
-  get lastArrival(): number {
-    return this.#rollup.lastArrival
+  /** See Rollup. */
+  lastArrival(orgId?: string): number {
+    return this.#rollup.lastArrival(orgId)
   }
 
   /** The time of the backup, if the database was restored from one before this opening. */
