@@ -1,4 +1,7 @@
-/** `replay --ipfix` and `meter --ipfix` read back by programs that people have: ipfixDump and tshark (file), nfcapd with nfdump, nfacctd (UDP). */
+/**
+ * `replay --ipfix`, `meter --ipfix` and `export --ipfix` read back by programs that people have: ipfixDump and tshark
+ * (file; over TLS by way of openssl), nfcapd with nfdump, nfacctd (UDP).
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -6,6 +9,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -14,7 +18,10 @@ import {
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { Authority } from '../support/certificates.js'
 import { ROOT, run, start } from '../support/process.js'
+import { TestServer } from '../support/server.js'
+import { freePort } from '../support/syslog-daemons.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -30,25 +37,28 @@ interface Row {
 }
 
 /** The capture to `place`, and its rows as the program itself prints them. */
-async function replayed(place: string): Promise<readonly Row[]> {
+async function replayed(place: string, ...more: string[]): Promise<readonly Row[]> {
   const output = join(temporaryDirectory(), 'rows.ndjson')
   const { code, stderr } = await run([
     'replay',
     CAPTURE,
     '--ipfix',
     place,
+    ...more,
     '--format',
     'ndjson',
     '--output',
     output,
   ])
   expect(code, stderr).toBe(0)
-  const rows = readFileSync(output, 'utf8')
-    .trim()
-    .split('\n')
-    .map((row) => JSON.parse(row) as Row)
+  const rows = rowsIn(output)
   expect(rows).toHaveLength(192)
   return rows
+}
+
+function rowsIn(file: string): readonly Row[] {
+  const lines = readFileSync(file, 'utf8').trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as Row)
 }
 
 const sum = (rows: readonly Row[], name: keyof Omit<Row, 'startTime'>) =>
@@ -82,17 +92,71 @@ async function collector(
   }
 }
 
+/** What ipfixDump finds in a file, by the element's name. */
+function dumped(file: string): (name: string) => readonly number[] {
+  const text = execFileSync('ipfixDump', ['--in', file], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+  return (name) =>
+    [...text.matchAll(new RegExp(`\\) +${name} : (\\d+)`, 'g'))].map((m) => Number(m[1]))
+}
+
+/** The order is that of the rows only where `inOrder`. */
+function sameCounts(file: string, rows: readonly Row[], inOrder = true): void {
+  const values = dumped(file)
+  const ordered = (list: readonly number[]) =>
+    inOrder ? list : list.toSorted((one, other) => one - other)
+  for (const [name, field] of [
+    ['octetDeltaCount', 'bytesTx'],
+    ['reverseOctetDeltaCount', 'bytesRx'],
+    ['packetDeltaCount', 'packetsTx'],
+    ['reversePacketDeltaCount', 'packetsRx'],
+    ['initiatorOctets', 'payloadTx'],
+  ] as const)
+    expect([name, ordered(values(name))]).toEqual([name, ordered(rows.map((row) => row[field]))])
+}
+
 test('ipfixDump reads the file: every record, with both directions', async () => {
   const file = join(temporaryDirectory(), 'site.ipfix')
-  const rows = await replayed(file)
-  const text = execFileSync('ipfixDump', ['--in', file], { encoding: 'utf8', maxBuffer: 2 ** 26 })
-  const values = (name: string) =>
-    [...text.matchAll(new RegExp(`\\) +${name} : (\\d+)`, 'g'))].map((m) => Number(m[1]))
-  expect(values('octetDeltaCount')).toEqual(rows.map((row) => row.bytesTx))
-  expect(values('reverseOctetDeltaCount')).toEqual(rows.map((row) => row.bytesRx))
-  expect(values('packetDeltaCount')).toEqual(rows.map((row) => row.packetsTx))
-  expect(values('reversePacketDeltaCount')).toEqual(rows.map((row) => row.packetsRx))
-  expect(values('initiatorOctets')).toEqual(rows.map((row) => row.payloadTx))
+  sameCounts(file, await replayed(file))
+})
+
+test('a receiver over TLS gets the same: openssl takes the stream, ipfixDump reads it', async () => {
+  const directory = temporaryDirectory()
+  const authority = new Authority(directory)
+  authority.issue('collector', 'DNS:localhost')
+  const port = await freePort()
+  const file = join(directory, 'received.ipfix')
+  const own = ['-cert', `${directory}/collector.pem`, '-key', `${directory}/collector.key`]
+  const args = ['s_server', '-accept', `127.0.0.1:${port}`, ...own, '-quiet', '-naccept', '1']
+  // With standard input at its end it would close the connection.
+  const receiver = spawn('openssl', args, { stdio: ['pipe', openSync(file, 'w'), 'ignore'] })
+  const closed = once(receiver, 'close')
+  onTestFinished(() => void receiver.kill('SIGKILL'))
+  const listening = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`
+  await until(() => readFileSync('/proc/net/tcp', 'utf8').includes(listening))
+  const rows = await replayed(`tls://localhost:${port}`, '--ipfix-ca-file', `${directory}/ca.pem`)
+  await closed
+  sameCounts(file, rows)
+})
+
+test('ipfixDump reads what a server exports: the sessions that it has, with both directions', async () => {
+  const server = await TestServer.start()
+  onTestFinished(() => server.stop())
+  const admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  const ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
+  const sent = ['replay', CAPTURE, '--shift-to-now', '--to', server.url, '--key', ingest]
+  expect((await run(sent)).code).toBe(0)
+  const directory = temporaryDirectory()
+  const exported = async (...place: string[]) => {
+    const asked = ['export', '--server', server.url, '--key', admin, ...place]
+    const { code, stderr } = await run(asked)
+    expect(code, stderr).toBe(0)
+  }
+  const [file, lines] = [join(directory, 'all.ipfix'), join(directory, 'all.ndjson')]
+  await exported('--ipfix', file)
+  await exported('--format', 'ndjson', '--output', lines)
+  const rows = rowsIn(lines)
+  expect(rows).toHaveLength(192)
+  sameCounts(file, rows, false)
 })
 
 test('tshark reads the file: both pairs of times, to the microsecond', async () => {
@@ -202,10 +266,7 @@ test('a meter tells nfcapd what it writes as lines itself', async () => {
   meter.child.kill('SIGTERM')
   expect((await meter.finished).code, meter.output.stderr).toBe(0)
   await end()
-  const rows = readFileSync(join(own, 'sessions.ndjson'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((row) => JSON.parse(row) as Row)
+  const rows = rowsIn(join(own, 'sessions.ndjson'))
   expect(rows).toHaveLength(25)
   const file = readdirSync(folder).find((name) => /^nfcapd\.\d+$/.test(name))!
   const info = execFileSync('nfdump', ['-r', join(folder, file), '-I'], { encoding: 'utf8' })

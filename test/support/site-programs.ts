@@ -76,14 +76,21 @@ export class LabServer {
   #process!: LabProcess
   #admin = ''
 
-  private constructor(space: Namespace, address: string) {
+  readonly #more: readonly string[]
+
+  private constructor(space: Namespace, address: string, more: readonly string[]) {
     this.#space = space
     this.url = `http://${address}`
+    this.#more = more
   }
 
-  /** In the namespace, at `ip:port`; an organisation with retention and an admin key. */
-  static async start(space: Namespace, address = '127.0.0.1:8480'): Promise<LabServer> {
-    const server = new LabServer(space, address)
+  /** In the namespace, at `ip:port`, with `more` options; an organisation with retention and an admin key. */
+  static async start(
+    space: Namespace,
+    address = '127.0.0.1:8480',
+    more: readonly string[] = [],
+  ): Promise<LabServer> {
+    const server = new LabServer(space, address, more)
     server.#admin = await server.key('admin', '--create-org', '--retention-days', '30')
     await server.spawn()
     return server
@@ -91,7 +98,7 @@ export class LabServer {
 
   async spawn(): Promise<void> {
     const address = this.url.slice('http://'.length)
-    const args = [CLI, 'serve', '--data', this.directory, '--listen', address]
+    const args = [CLI, 'serve', '--data', this.directory, '--listen', address, ...this.#more]
     this.#process = this.#space.spawn('node', args)
     await this.#process.says('"listening"')
   }

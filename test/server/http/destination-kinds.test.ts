@@ -1,4 +1,5 @@
 /** The kinds that speak HTTP, on a server that runs and is killed: counts, guards, secrets. */
+import { gunzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { batch, session } from '../../support/batches.js'
 import { ElasticDouble } from '../../support/elastic-double.js'
@@ -16,6 +17,10 @@ const SECRETS: Readonly<Record<string, Record<string, string>>> = {
   splunk: { token: 'hush-hush-hush-AbCd' },
 }
 const KINDS = Object.keys(SECRETS)
+const S3 = {
+  ...{ region: 'eu-central-1', bucket: 'acme-logs', accessKeyId: 'AKIDEXAMPLE' },
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+}
 
 let server: TestServer
 let admin: string
@@ -28,7 +33,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 beforeEach(async () => {
-  const all = KINDS.map(async (kind) => [kind, await Receiver.start()] as const)
+  const all = [...KINDS, 's3'].map(async (kind) => [kind, await Receiver.start()] as const)
   receivers = Object.fromEntries(await Promise.all(all))
 })
 afterEach(async () => {
@@ -41,6 +46,13 @@ const body = (kind: string, url = `http://127.0.0.1:${receivers[kind]!.port}`) =
   ...{ kind, name: kind, settings: { url }, secrets: SECRETS[kind], eventsMax: 7 },
 })
 
+function s3Body() {
+  const { secretAccessKey, ...settings } = S3
+  const url = `http://127.0.0.1:${receivers.s3!.port}`
+  const given = { kind: 's3', name: 's3', settings: { url, ...settings } }
+  return { ...given, secrets: { secretAccessKey }, eventsMax: 7, fillSeconds: 0 }
+}
+
 /** Away now and then; cuts the connection when it has taken what it was sent. */
 function fickle(reply: (request: Received) => Reply): (request: Received) => Reply {
   let requests = 0
@@ -51,8 +63,15 @@ function fickle(reply: (request: Received) => Reply): (request: Received) => Rep
   }
 }
 
-test('a server that is killed again and again delivers at least once, to Elasticsearch exactly once, by count', async () => {
+test('a server that is killed again and again delivers at least once, to Elasticsearch and S3 exactly once, by count', async () => {
   const elastic = new ElasticDouble()
+  /** As a bucket keeps them: by key, the last one written. */
+  const objects = new Map<string, readonly string[]>()
+  const put = ({ path, body }: Received) => {
+    const text = gunzipSync(body).toString()
+    objects.set(path, text.match(/(?<="sessionId":")01[0-9A-Z]{24}/g) ?? [])
+    return { status: 200 }
+  }
   const seen: Record<string, Set<string>> = { otlp: new Set(), splunk: new Set() }
   const keeps = (kind: string, text: string) => (request: Received) => {
     for (const [id] of request.text.matchAll(/01[0-9A-Z]{24}/g)) seen[kind]!.add(id)
@@ -62,10 +81,13 @@ test('a server that is killed again and again delivers at least once, to Elastic
     elasticsearch: elastic.reply,
     otlp: keeps('otlp', ''),
     splunk: keeps('splunk', '{"text":"Success","code":0}'),
+    s3: put,
   }
-  for (const kind of KINDS) {
+  const kinds = Object.keys(answers)
+  for (const kind of kinds) {
     receivers[kind]!.reply = fickle(answers[kind]!)
-    expect((await server.request('POST', PATH, admin, body(kind))).status).toBe(201)
+    const wanted = kind === 's3' ? s3Body() : body(kind)
+    expect((await server.request('POST', PATH, admin, wanted)).status).toBe(201)
   }
   for (let round = 0; round < ROUNDS; round++) {
     const before = receivers.elasticsearch!.requests.length
@@ -80,7 +102,7 @@ test('a server that is killed again and again delivers at least once, to Elastic
     await server.kill('SIGKILL')
     await server.spawn()
   }
-  for (const kind of KINDS) receivers[kind]!.reply = answers[kind]!
+  for (const kind of kinds) receivers[kind]!.reply = answers[kind]!
   for (const { id } of await list()) await server.request('POST', `${PATH}/${id}/resume`, admin)
   const all = ROUNDS * EACH
   await until(async () =>
@@ -90,6 +112,8 @@ test('a server that is killed again and again delivers at least once, to Elastic
     expect(one).toMatchObject({ pending: 0, deadLetters: 0, rejected: 0, state: 'ok' })
   expect(elastic.documents.size).toBe(all)
   expect([seen.otlp!.size, seen.splunk!.size]).toEqual([all, all])
+  const archived = [...objects.values()].flat()
+  expect([archived.length, new Set(archived).size]).toEqual([all, all])
 })
 
 describe.each(KINDS)('%s', (kind) => {
