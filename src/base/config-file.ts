@@ -1,8 +1,7 @@
 /** The file of `--config`: YAML, options by name. */
-import { createRequire } from 'node:module'
-import type * as yaml from 'yaml'
 import { readTextFile } from './bounded-file.js'
 import { AppError, EXIT, messageOf } from './errors.js'
+import { parseYaml } from './yaml-text.js'
 
 const BYTES_MAX = 1024 * 1024
 
@@ -32,43 +31,24 @@ export function valueFault(value: unknown): string | undefined {
   return `item ${place + 1} of the list is ${what}`
 }
 
-/** Loads yaml on use: loading takes as long as starting Node.js, and few commands have a file. */
-function parseYaml(text: string): unknown {
-  const { parseDocument, visit } = createRequire(import.meta.url)('yaml') as typeof yaml
-  const document = parseDocument(text, { logLevel: 'error' })
-  const [error] = document.errors
-  if (error !== undefined) throw error
-  // As they are written: the id 007 is not 7, nor is 12e4 a number of 120,000.
-  visit(document, {
-    Scalar(_, node) {
-      if (typeof node.value === 'number') node.value = node.source ?? node.value
-    },
-  })
-  return document.toJS()
-}
-
 /** @throws AppError BAD_CONFIG_FILE */
 export function readConfigFile(path: string): ConfigFile {
   let content: unknown
   try {
-    content = parseYaml(readTextFile(path, BYTES_MAX))
+    content = parseYaml(readTextFile(path, BYTES_MAX), true)
   } catch (error) {
-    throw new AppError(
-      'BAD_CONFIG_FILE',
-      `cannot read the configuration file ${path}: ${messageOf(error)}`,
-      {
-        exitCode: EXIT.usage,
-        cause: error,
-      },
-    )
+    throw badFile(`cannot read the configuration file ${path}: ${messageOf(error)}`, error)
   }
   if (content === null || content === undefined) return { path, content: {} }
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new AppError(
-      'BAD_CONFIG_FILE',
-      `${path}: expected options by name, as in "interface: wg0"`,
-      { exitCode: EXIT.usage },
-    )
-  }
+  if (typeof content !== 'object' || Array.isArray(content))
+    throw badFile(`${path}: expected options by name`)
   return { path, content: content as Record<string, unknown> }
+}
+
+function badFile(fault: string, cause?: unknown): AppError {
+  return new AppError('BAD_CONFIG_FILE', fault, {
+    hint: 'It has one option a line, named as in --help, without the dashes: interface: wg0',
+    exitCode: EXIT.usage,
+    cause,
+  })
 }

@@ -353,11 +353,13 @@ function parseValue(spec: Option<unknown>, value: unknown): unknown {
 
 function fileFaults(table: OptionTable, { path, content }: ConfigFile): string[] {
   const names = Object.keys(table).map(kebabCase)
-  return Object.entries(content).flatMap(([key, value]) => {
+  const faults = Object.entries(content).flatMap(([key, value]) => {
+    if (!isName(key)) return `${path} has a line that is no option`
     if (!names.includes(key)) return `${path} has no option "${key}"${suggestion(key, names)}`
     const fault = valueFault(value)
     return fault === undefined ? [] : `${key} in ${path}: ${fault}`
   })
+  return [...new Set(faults)]
 }
 
 export function badOptions(faults: readonly string[]): AppError {
@@ -365,6 +367,14 @@ export function badOptions(faults: readonly string[]): AppError {
     exitCode: EXIT.usage,
     hint: 'See --help.',
   })
+}
+
+/**
+ * False: `text` may be a line of a file that is something else, with a secret in it. A message must
+ * not show it.
+ */
+export function isName(text: string): boolean {
+  return /^[\p{L}\p{N}_.-]{1,40}$/u.test(text)
 }
 
 /** `; did you mean "x"?` when a known name is near, else nothing. */

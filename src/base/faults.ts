@@ -5,7 +5,7 @@
  *   clients[2].publicKey: expected a WireGuard public key, got "short"
  */
 import { z } from 'zod'
-import { suggestion } from './config.js'
+import { isName, suggestion } from './config.js'
 
 type Issue = z.core.$ZodIssue
 
@@ -32,12 +32,21 @@ function textsOf(issue: Issue, schema: z.ZodType, whole: string): string[] {
   const place = placeOf(issue.path)
   if (issue.code !== 'unrecognized_keys') return [`${place || whole}: ${textOf(issue)}`]
   const known = schema instanceof z.ZodObject && place === '' ? Object.keys(schema.shape) : []
-  return issue.keys.map((key, index) => {
+  const names = issue.keys.filter(isName)
+  const texts = names.map((key, index) => {
     const name = place === '' ? key : `${place}.${key}`
-    const meant = index < SUGGESTIONS_MAX ? suggestion(shorten(key), known) : ''
-    return `${shorten(name)}: is not known here${meant}`
+    const meant = index < SUGGESTIONS_MAX ? suggestion(key, known) : ''
+    return `${name}: is not known here${meant}`
   })
+  const others = issue.keys.length - names.length
+  if (others > 0) texts.push(`${place || whole}: has ${NAMELESS(others)}`)
+  return texts
 }
+
+const NAMELESS = (count: number) =>
+  count === 1
+    ? 'a field whose name is no word, and which is not known here'
+    : `${count} fields whose names are no words, and which are not known here`
 
 /** `clients[2].publicKey`. */
 function placeOf(path: readonly PropertyKey[]): string {
@@ -107,10 +116,15 @@ export function anyOf(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)!}`
 }
 
-function shown({ code, input }: Issue): string {
+const STRUCTURES: ReadonlySet<string> = new Set(['array', 'object', 'record'])
+
+function shown(issue: Issue): string {
+  const { code, input } = issue
   if (Array.isArray(input)) return code === 'too_big' ? String(input.length) : 'a list'
   if (typeof input === 'object' && input !== null) return 'an object'
   if (typeof input !== 'string') return String(input)
+  // A text in place of a list or an object is no wrong value but something else: a private key, perhaps.
+  if (issue.code === 'invalid_type' && STRUCTURES.has(issue.expected)) return 'a text'
   return code === 'too_big' ? String(input.length) : JSON.stringify(shorten(input))
 }
 

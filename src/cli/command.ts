@@ -10,6 +10,8 @@ import {
 } from '../base/config.js'
 import { readConfigFile } from '../base/config-file.js'
 import type { CommandContext } from '../base/context.js'
+import { AppError, EXIT } from '../base/errors.js'
+import { plural } from '../base/quantity.js'
 
 export interface CommandSpec<S extends OptionTable> {
   readonly name: string
@@ -85,7 +87,10 @@ export function buildCommand(
   }
   command.option('--config <FILE>', CONFIG_HELP)
   if (spec.details !== undefined) command.addHelpText('after', `\n${spec.details}`)
+  // Refused below, with the option that may have been meant.
+  command.allowExcessArguments()
   return command.action(async () => {
+    checkArguments(command, spec.options)
     const { config, ...flags } = command.opts<{ config?: string } & Record<string, unknown>>()
     const path = config ?? context.env[envName('config')]
     const file = path === undefined ? undefined : readConfigFile(path)
@@ -93,4 +98,31 @@ export function buildCommand(
     const options = resolveOptions(spec.options, sources, spec.fileOf)
     done(await spec.run(command.args, options, context, (name) => givenAs(name, sources)))
   })
+}
+
+/** Shows no argument, because a key may be among them. @throws AppError BAD_OPTIONS for more than the command takes */
+function checkArguments(command: Command, options: OptionTable): void {
+  const { registeredArguments: known, args } = command
+  if (args.length <= known.length || known.at(-1)?.variadic) return
+  const names = known.map((one) => one.name().toUpperCase()).join(' ')
+  const required = Object.entries(options).find(([, option]) => option.required)
+  const meant =
+    names === '' && required !== undefined
+      ? `Name it: --${kebabCase(required[0])} ${required[1].value}. `
+      : ''
+  const path = pathOf(command)
+  const takes = names === '' ? 'only options' : `only ${names}`
+  throw new AppError(
+    'BAD_OPTIONS',
+    `"${path}" takes ${takes}, and got ${plural(args.length, 'argument')}`,
+    {
+      hint: `${meant}See ${path} --help.`,
+      exitCode: EXIT.usage,
+    },
+  )
+}
+
+/** `tunmeter catalog push`. */
+export function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 }

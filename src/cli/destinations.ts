@@ -1,7 +1,6 @@
 /** `tunmeter destinations`: lists, changes and tests a server's destinations, and shows the state of delivery. */
 import { readFileSync } from 'node:fs'
 import { text as readText } from 'node:stream/consumers'
-import { parse } from 'yaml'
 import { badOptions, optionalInteger, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
@@ -9,6 +8,7 @@ import { printable } from '../base/printable.js'
 import { plural } from '../base/quantity.js'
 import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
+import { parseYaml } from '../base/yaml-text.js'
 import { painter } from '../meter/output/human.js'
 import type { DeadLetterView, DestinationView } from '../server/http/destination-schemas.js'
 import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
@@ -45,7 +45,7 @@ async function readSettings(file: string | undefined, { stdin }: CommandContext)
   if (file === undefined)
     throw badOptions(['FILE is required: JSON or YAML, or - for standard input'])
   try {
-    return parse(file === '-' ? await readText(stdin) : readFileSync(file, 'utf8'))
+    return parseYaml(file === '-' ? await readText(stdin) : readFileSync(file, 'utf8'))
   } catch (error) {
     throw new AppError('BAD_FILE', `cannot use ${file}: ${messageOf(error)}`, {
       hint: 'A destination is JSON or YAML: docs/destinations.md has an example of each kind.',

@@ -6,7 +6,7 @@ import { AppError, EXIT } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import { systemFault } from '../base/system-fault.js'
 import { packageVersion } from '../base/version.js'
-import { type AnyCommand, buildCommand } from './command.js'
+import { type AnyCommand, buildCommand, pathOf } from './command.js'
 import { unknownVariables } from './environment.js'
 import { COMMANDS, installedCommands, loadCommand } from './index.js'
 
@@ -36,7 +36,8 @@ export async function runCommandLine(
       exitCode = code
     })
     for (const fault of unknownVariables(context.env)) context.stderr.write(`tunmeter: ${fault}\n`)
-    program.addCommand(inherit(command, context))
+    program.addCommand(command)
+    inherit(command, context)
   } else {
     for (const [other, { summary }] of installedCommands())
       program.command(other).description(summary)
@@ -89,10 +90,10 @@ function outputOf({ stdout, stderr }: CommandContext): OutputConfiguration {
   }
 }
 
-function inherit(command: Command, context: CommandContext): Command {
+function inherit(command: Command, context: CommandContext): void {
   command.exitOverride().configureOutput(outputOf(context)).helpCommand(false)
+  command.showHelpAfterError(`  See ${pathOf(command)} --help.`)
   for (const sub of command.commands) inherit(sub, context)
-  return command
 }
 
 const LINE_BYTES_MAX = 16 * 1024

@@ -27,11 +27,61 @@ const meter = (...more: string[]) => [
 ]
 
 test('a file writes nothing to the terminal but its characters', async () => {
-  const catalog = join(temporaryDirectory(), 'catalog.json')
-  writeFileSync(catalog, JSON.stringify({ '\u001b]0;mine\u0007': 1, '\u202e': 2 }))
+  const catalog = join(temporaryDirectory(), '\u001b]0;mine\u0007\u202e.json')
+  writeFileSync(catalog, JSON.stringify({ colour: 1 }))
   const { stderr } = await refused(['replay', CAPTURE, '--catalog', catalog])
-  expect(stderr).toContain('?]0;mine?: is not known here')
+  expect(stderr).toContain('?]0;mine??.json: colour: is not known here')
   expect(stderr).toMatch(/^[\n\x20-\x7e]*$/)
+})
+
+describe('a file named by mistake may be a secret, so no message shows its text', () => {
+  const SECRET = 'aGlkZGVuIGhpZGRlbiBoaWRkZW4gaGlkZGVuIGhpZGQ='
+  const files: [string, string][] = [
+    ['a key', SECRET],
+    ['PEM', `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`],
+    ['a file of wg-quick', `[Interface]\nPrivateKey = ${SECRET}\n[Peer]\n`],
+    ['users with passwords', `root:${SECRET}:1::\nx:${SECRET}:2::\n`],
+    ['a list', `clients: ${SECRET}\n`],
+    ['an alias', `key: *${SECRET}\n`],
+    ['an escape', `"\\u${SECRET}"\n`],
+    ['JSON that ends early', `{"key": "${SECRET}"`],
+  ]
+  const commands: string[][] = [
+    ['catalog', 'check'],
+    ['catalog', 'push', '--file'],
+    ['replay', CAPTURE, '--peers'],
+    ['replay', CAPTURE, '--config'],
+    ['destinations', 'add', '--key', 'tm_admin_x', '--org', 'a', '--server', 'http://127.0.0.1:9'],
+  ]
+  test.each(files)('%s', async (_what, text) => {
+    const path = join(temporaryDirectory(), 'file')
+    writeFileSync(path, text)
+    for (const command of commands) {
+      const { code, stderr } = await refused([...command, path])
+      expect(stderr).toMatch(/^tunmeter: .*\n {2}/)
+      expect(stderr).not.toContain(SECRET.slice(0, 4))
+      expect(code).toBeGreaterThan(0)
+    }
+  })
+
+  test('a file of wg-quick is told what makes a catalog of it', async () => {
+    const path = join(temporaryDirectory(), 'wg0.conf')
+    writeFileSync(path, files[2]![1])
+    const { stderr } = await refused(['catalog', 'check', path])
+    expect(stderr).toContain(`tunmeter catalog init --wg-quick ${path}`)
+  })
+})
+
+test.each([
+  ['catalog push names.yaml', /takes only options, and got 1 argument\n.*--file FILE.*push --help/],
+  ['catalog show x', /takes only options, and got 1 argument\n.*catalog show --help/],
+  ['catalog check a b', /takes only FILE, and got 2 arguments\n.*catalog check --help/],
+  ['catalog check', /missing required argument 'file'\n.*catalog check --help/],
+  ['catalog push --fil x', /unknown option '--fil'\n.*--file\?\)\n.*catalog push --help/],
+])('%s is told what the command takes', async (line, message) => {
+  const { code, stderr } = await refused(line.split(' '))
+  expect(stderr).toMatch(message)
+  expect(code).toBe(2)
 })
 
 test.each(['--catalog', '--peers', '--config', '--ca-file'])(

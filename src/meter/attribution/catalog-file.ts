@@ -1,17 +1,17 @@
 /** Reads a catalog file (JSON or YAML) and reports all its faults at once. */
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type * as yaml from 'yaml'
 import { readTextFile } from '../../base/bounded-file.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
+import { parseYaml } from '../../base/yaml-text.js'
 import { type Catalog, catalogSchema } from '../../session/catalog.js'
 import { catalogFaults } from '../../session/catalog-faults.js'
 
 /** A catalog of 100,000 clients takes about 30 MB. */
 const BYTES_MAX = 256 * 1024 * 1024
 const FAULTS_SHOWN_MAX = 50
+const WG_QUICK = /^\[(?:Interface|Peer)\]/im
 
 /** Throws AppError CATALOG_UNREADABLE or CATALOG_INVALID. */
 export function loadCatalog(path: string): Catalog {
@@ -28,23 +28,20 @@ export function loadCatalog(path: string): Catalog {
 }
 
 function readDocument(path: string): unknown {
+  let hint = 'The catalog is a JSON or YAML file; docs/wireguard.md shows one.'
   try {
     // Read the text at once: reading the bytes first would hold both in memory.
     const text = readTextFile(path, BYTES_MAX)
+    if (WG_QUICK.test(text))
+      hint = `It is a file of wg-quick. To make a catalog of it: tunmeter catalog init --wg-quick ${path}`
     if (text.includes('\ufffd') && !isUtf8(readFileSync(path)))
       throw new Error('it is not UTF-8 (UTF-16 or Latin-1, perhaps): save it as UTF-8')
     const json = /^\s*\{/.test(text) ? parseJson(text) : undefined
     if (json !== undefined) return json
-    // Load `yaml` on use: few starts of a meter need it, and it is a fifth as large as all else that a start loads.
-    const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof yaml
-    const document = parseDocument(text)
-    const [error] = document.errors
-    if (error !== undefined) throw new Error(error.message.split('\n')[0])
-    // Bound the aliases, because nested ones let a small file fill the memory; no catalog needs 1,000.
-    return document.toJS({ maxAliasCount: 1000 }) ?? {}
+    return parseYaml(text) ?? {}
   } catch (error) {
     throw new AppError('CATALOG_UNREADABLE', `cannot read the catalog ${path}: ${reason(error)}`, {
-      hint: 'The catalog is a JSON or YAML file; docs/wireguard.md shows one.',
+      hint,
       facts: { path },
       exitCode: EXIT.usage,
       cause: error,
@@ -65,7 +62,7 @@ function parseJson(text: string): unknown {
 }
 
 function reason(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT'
-    ? 'there is no such file'
-    : messageOf(error)
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such file'
+  return code === 'EISDIR' ? 'it is a folder' : messageOf(error)
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { readTextFile } from '../../base/bounded-file.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { parseWith } from '../../base/faults.js'
 import { prefixSchema } from '../../session/catalog.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
 
@@ -20,7 +21,13 @@ const peersSchema = z.object({
 /** Takes the output of `tunmeter peers --json`, or any JSON with the same fields. @throws AppError PEERS_UNREADABLE */
 export function loadPeers(path: string): WireGuardDevice {
   try {
-    const { peers } = peersSchema.parse(JSON.parse(readTextFile(path, BYTES_MAX)))
+    const { data, faults } = parseWith(
+      peersSchema,
+      jsonOf(readTextFile(path, BYTES_MAX)),
+      'the document',
+    )
+    if (data === undefined) throw new Error(faults[0])
+    const { peers } = data
     return {
       interfaceName: path,
       kind: 'kernel',
@@ -36,13 +43,19 @@ export function loadPeers(path: string): WireGuardDevice {
       })),
     }
   } catch (error) {
-    const [issue] = error instanceof z.ZodError ? error.issues : []
-    const problem =
-      issue === undefined ? messageOf(error) : `${issue.path.join('.')}: ${issue.message}`
-    throw new AppError('PEERS_UNREADABLE', `${path}: ${problem}`, {
+    throw new AppError('PEERS_UNREADABLE', `${path}: ${messageOf(error)}`, {
       hint: 'Expected JSON as tunmeter peers --json prints it.',
       exitCode: EXIT.usage,
       cause: error,
     })
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's message quotes the text, which may hold a key.
+    throw new Error('it is not JSON')
   }
 }
