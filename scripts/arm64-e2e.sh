@@ -41,23 +41,21 @@ put_node arm64 24
 
 step 'npm packages'
 files >"$work/before"
-start=$(date +%s%N)
+clock
 inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-[0-9]*.tgz /opt/packages/*addon*.tgz' >"$work/log" 2>&1 ||
   { tail -30 "$work/log"; fail 'npm install -g'; }
-echo "npm install -g: $(seconds_since "$start")"
 both $capture || fail 'server and replay'
-echo "npm, arm64 under qemu-user: $(seconds_since "$start") from nothing to the first stored session"
+echo "npm, arm64 under qemu-user: $(took) from nothing to the first stored session"
 inside npm uninstall -g tunmeter @tunmeter/addon-linux-arm64 >/dev/null 2>&1
 files | diff "$work/before" - || fail 'npm uninstall -g leaves files behind'
 
 step 'the Debian package'
 rm -rf "$root/opt/node"
 files >"$work/before"
-start=$(date +%s%N)
+clock
 inside dpkg -i /opt/packages/server.deb >"$work/log" 2>&1 || { tail -30 "$work/log"; fail 'dpkg -i'; }
-echo "dpkg -i: $(seconds_since "$start")"
 both $capture || fail 'server and replay'
-echo "deb, arm64 under qemu-user: $(seconds_since "$start") from nothing to the first stored session"
+echo "deb, arm64 under qemu-user: $(took) from nothing to the first stored session"
 inside dpkg -P tunmeter-server >"$work/log" 2>&1 || { tail -30 "$work/log"; fail 'dpkg -P'; }
 # dpkg's own files and backups of the users' lists may differ.
 others() { grep -vE '/var/(lib/dpkg|cache|log)/|/etc/(passwd|group|shadow|gshadow)-$'; }

@@ -40,17 +40,17 @@ debootstrap --variant=minbase bookworm "$root" >"$work/log" 2>&1 ||
 put_npm "$packages"/tunmeter-{meter-,}[0-9]*.tgz "$packages"/tunmeter-addon-linux-x64-*.tgz
 
 everything() {
-  local major=$1 start
+  local major=$1
   put_node x64 "$major"
   files >"$work/before"
   step "amd64, $(inside node --version): install"
-  start=$(date +%s%N)
+  clock
   inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-[0-9]*.tgz /opt/packages/*addon*.tgz' >"$work/log" 2>&1 ||
     { tail -30 "$work/log"; fail "npm install -g with Node $major"; }
   ! grep -E 'EBADENGINE|gyp (info|ERR)' "$work/log" || fail "npm install -g with Node $major: see above"
   step "amd64, Node $major: server and meter"
   both || fail "server and meter with Node $major"
-  echo "npm, Node $major: $(seconds_since "$start") from nothing to the first stored session"
+  echo "npm, Node $major: $(took) from nothing to the first stored session"
   step "amd64, Node $major: demo"
   inside tunmeter demo --once >"$work/demo" 2>&1 || { cat "$work/demo"; fail "demo with Node $major"; }
   grep -q '192 sessions' "$work/demo" || { cat "$work/demo"; fail "the demo has no 192 sessions"; }

@@ -75,7 +75,11 @@ function fillIn(text: string, env: Readonly<Record<string, string>>): string {
 }
 
 export function serviceOf(file: string, env: Readonly<Record<string, string>>): Service {
-  const service = parse(fillIn(readFileSync(file, 'utf8'), env)).services.tunmeter
+  // After parsing, as Compose does: an empty value stays a text.
+  const { services } = parse(readFileSync(file, 'utf8'), (_key, value) =>
+    typeof value === 'string' ? fillIn(value, env) : value,
+  )
+  const service = services.tunmeter
   const unknown = Object.keys(service).filter((field) => !KNOWN.includes(field))
   if (unknown.length > 0) throw new Error(`${file}: what to do with ${unknown.join(', ')}?`)
   return service

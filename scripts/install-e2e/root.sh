@@ -46,10 +46,13 @@ both() {
     PATH=/opt/node/bin:/usr/bin:/bin bash /opt/both.sh "$@" >"$work/both" 2>&1 || { cat "$work/both"; return 1; }
 }
 
-# seconds_since NANOSECONDS: with one decimal.
-seconds_since() {
-  local tenths=$((($(date +%s%N) - $1) / 100000000))
-  echo "$((tenths / 10)).$((tenths % 10)) s"
+# clock: sets `began` and `cpu_began`; took: the seconds since then, and the CPU seconds of ended processes, because the
+# machine may have other work.
+cpu_ticks() { awk '{ print $14 + $15 + $16 + $17 }' "/proc/$$/stat"; }
+clock() { began=$(date +%s%N) cpu_began=$(cpu_ticks); }
+took() {
+  awk -v ns=$(($(date +%s%N) - began)) -v ticks=$(($(cpu_ticks) - cpu_began)) -v hz="$(getconf CLK_TCK)" \
+    'BEGIN { printf "%.1f s (%.1f s of CPU)", ns / 1e9, ticks / hz }'
 }
 
 # All files of the root except the caches of npm and Node.js.
