@@ -1,6 +1,7 @@
 /** Simulated meters over a real store, and the question what is missing. The truth is what a test did. */
 import { afterEach, beforeEach } from 'vitest'
-import { completenessOf, type Hole } from '../../src/server/query/completeness.js'
+import { completenessOf } from '../../src/server/query/completeness.js'
+import type { Hole } from '../../src/server/query/holes.js'
 import type { Span } from '../../src/server/store/store.js'
 import type { Batch, MeterReport } from '../../src/session/batch.js'
 import { batch, report } from './batches.js'

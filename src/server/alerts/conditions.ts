@@ -1,5 +1,6 @@
 /** Asks the store what the condition of an alert finds now. */
-import { HOLE_CAUSES, type HoleCause, type SiteCompleteness } from '../query/completeness.js'
+import type { SiteCompleteness } from '../query/completeness.js'
+import { HOLE_CAUSES, type HoleCause } from '../query/holes.js'
 import { filterOfView } from '../query/view-query.js'
 import type { LogFilter, Span, Store, SummaryGroup } from '../store/store.js'
 import type { AlertRecord, Condition, Finding } from './alert.js'

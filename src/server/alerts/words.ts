@@ -1,7 +1,7 @@
 /** The words of alerts' messages in each language. Times are in UTC; names, ids and a meter's own words stay as they are. */
 
-import type { HoleCause } from '../query/completeness.js'
 import { CAUSE_WORDS } from '../query/completeness-answer.js'
+import type { HoleCause } from '../query/holes.js'
 
 export const ALERT_LANGUAGES = ['en', 'de'] as const
 export type AlertLanguage = (typeof ALERT_LANGUAGES)[number]

@@ -4,7 +4,7 @@ import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table
 import { AUDIT_EVENT_NAMES } from '../control/audit-event.js'
 import { SCOPES } from '../control/control.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
-import { HOLE_CAUSES } from '../query/completeness.js'
+import { HOLE_CAUSES } from '../query/holes.js'
 import { NOTICE_CODES } from '../query/notice.js'
 import { PROBLEM_CODES } from '../query/problems.js'
 import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'

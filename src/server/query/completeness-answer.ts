@@ -1,7 +1,8 @@
 /** The API's answer about completeness, and its summary in words. */
 import { plural } from '../../base/quantity.js'
 import type { Span } from '../store/store.js'
-import type { Hole, HoleCause, MeterCompleteness, SiteCompleteness } from './completeness.js'
+import type { MeterCompleteness, SiteCompleteness } from './completeness.js'
+import type { Hole, HoleCause } from './holes.js'
 
 const SITES_SAID_MAX = 10
 const HOLES_SAID_MAX = 3

@@ -14,8 +14,8 @@ import {
   toneOf,
 } from '../../../src/dashboard/parts/completeness-text.js'
 import type { ServerFlags } from '../../../src/meter/ship/server-flags.js'
-import type { Hole, HoleCause } from '../../../src/server/query/completeness.js'
-import { HOLE_CAUSES } from '../../../src/server/query/completeness.js'
+import type { Hole, HoleCause } from '../../../src/server/query/holes.js'
+import { HOLE_CAUSES } from '../../../src/server/query/holes.js'
 import type { Batch, MeterReport } from '../../../src/session/batch.js'
 import { batch, report, session } from '../../support/batches.js'
 import { runHere } from '../../support/run-here.js'

@@ -1,6 +1,6 @@
 /** Random lives of three meters against a model that knows when each of them metered. */
 import { expect, test } from 'vitest'
-import { union } from '../../../src/server/query/completeness.js'
+import { union } from '../../../src/server/query/holes.js'
 import type { Batch } from '../../../src/session/batch.js'
 import { session } from '../../support/batches.js'
 import {
