@@ -32,7 +32,7 @@ interface Shot {
 async function openThird(page: Page): Promise<void> {
   const rows = page.locator('tr[data-session]', { hasText: 'Orders database' })
   await rows.filter({ hasText: 'Closed' }).first().click()
-  await page.locator('.drawer').waitFor()
+  await page.locator('.pair-strip a').waitFor()
   await page.mouse.move(720, 6)
 }
 

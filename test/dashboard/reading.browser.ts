@@ -173,7 +173,7 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     const page = await lab.open()
     await page.goto(`${lab.server.url}/?session=${sessionId}`)
     const strip = page.locator('.pair-strip')
-    await strip.waitFor()
+    await strip.getByRole('link').waitFor()
     expect(await strip.locator('rect').count()).toBe(expected)
     await strip.getByRole('link').click()
     await expect.poll(() => rows(page).count()).toBe(expected)

@@ -21,11 +21,13 @@ export function PairStrip({ orgId, row }: { orgId: string; row: LogRow }) {
   const span = { startMs: startMs - AROUND_MS, endMs: startMs + AROUND_MS }
   const query = { ...spanQuery(span), ...pairOf(row) }
   const key = isSumRow(row) ? null : `pair ${orgId} ${row.sessionId}`
-  const { data, of } = useQuery(key, (signal) =>
+  const answer = useQuery(key, (signal) =>
     fetchLog(orgId, { ...query, limit: DRAWN_MAX, attributes: false }, signal),
   )
-  if (key === null || data === undefined || of !== key) return null
-  const rows = data.log
+  if (key === null || answer.error !== null) return null
+  // Its room is there from the beginning, so that nothing below it moves.
+  const data = answer.of === key ? answer.data : undefined
+  const rows = data?.log ?? []
   const failed = rows.filter((one) => groupOf(one) === 'failed').length
   return (
     <section class="drawer-section pair-strip">
@@ -44,9 +46,13 @@ export function PairStrip({ orgId, row }: { orgId: string; row: LogRow }) {
         <span>{formatMinute(span.startMs)}</span>
         <span>{formatMinute(span.endMs)}</span>
       </p>
-      <a href={hrefOf('/', query as ParamPatch)} onClick={followLink}>
-        {session().aroundCount(data.pagination.total ?? rows.length, failed)}
-      </a>
+      {data === undefined ? (
+        <span class="muted">…</span>
+      ) : (
+        <a href={hrefOf('/', query as ParamPatch)} onClick={followLink}>
+          {session().aroundCount(data.pagination.total ?? rows.length, failed)}
+        </a>
+      )}
     </section>
   )
 }
