@@ -143,9 +143,9 @@ export function keysOf(server: Container): { admin: string; ingest: string } {
 }
 
 /** The server’s log as `tunmeter log` shows it in the server’s container. */
-export function logOf(server: Container, key: string): string {
+export function logOf(server: Container, key: string, ...more: string[]): string {
   const args = ['exec', '--env', `TUNMETER_KEY=${key}`, server.name, 'tunmeter', 'log', '--json']
-  const { stdout, stderr } = spawnSync('runc', args, { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync('runc', [...args, ...more], { encoding: 'utf8' })
   return stdout + stderr
 }
 

@@ -10,7 +10,7 @@ children=()
 trap 'kill "${children[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
 address=127.0.0.1:8480
 create() { tunmeter keys create --data "$work/server" --org acme "$@"; }
-log() { TUNMETER_KEY=$admin tunmeter log --server http://$address --limit 1000 --json; }
+log() { TUNMETER_KEY=$admin tunmeter log --server http://$address --limit 1000 --json "$@"; }
 
 admin=$(create --scope admin --create-org --name me --retention-days 30)
 ingest=$(create --scope ingest --site 1)
@@ -18,7 +18,7 @@ tunmeter serve --data "$work/server" --listen $address 2>"$work/server.log" &
 children+=($!)
 if [ $# -gt 0 ]; then
   TUNMETER_KEY=$ingest tunmeter replay --to http://$address --give-up-after 5m --spool "$work/spool" "$1" >&2
-  log >"$work/log"
+  log --from 2020-01-01 >"$work/log"
   [ "$(wc -l <"$work/log")" -gt 100 ]
   exit
 fi

@@ -116,3 +116,8 @@ test('tunmeter holds both halves and bundles all but machine code', async () => 
   expect(Object.keys(optionalDependencies)).toContain('@duckdb/node-bindings-linux-x64')
   expect(Object.keys(optionalDependencies)).toContain('@tunmeter/addon-linux-arm64')
 })
+
+// Without a script of its own, npm runs node-gyp: `npm link` deleted the addon that npm start had built, and compiled anew.
+test('in a clone, npm compiles nothing by itself', () => {
+  expect(manifest(ROOT)).toMatchObject({ gypfile: false, scripts: { install: 'true' } })
+})
