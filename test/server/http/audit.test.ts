@@ -98,6 +98,27 @@ test('settings: from, to, and the sessions that it deletes', async () => {
   expect((await newest('settingsChanged')).facts).toMatchObject({ fromDays: 0, retentionDays: -1 })
 })
 
+test('each version of the catalog names the one that it replaced, whoever changed it', async () => {
+  const path = '/api/v1/org/acme'
+  const put = (siteId: number) =>
+    server.request('PUT', `${path}/catalog`, admin, {
+      sites: [{ siteId, name: `S${siteId}` }],
+      clients: [{ clientId: 77, name: 'Ida', addresses: ['10.8.0.77'] }],
+    })
+  await put(1)
+  await Promise.all([put(2), put(3), put(4)])
+  await put(5)
+  await server.request('DELETE', `${path}/site/5`, admin)
+  await server.request('POST', `${path}/subject/erase`, admin, { clientId: 77, confirm: 0 })
+  const facts = (await trail('event=catalogReplaced')).slice(0, 7).map((one) => one.facts)
+  // The newest first.
+  expect(facts.slice(1).map(({ etag }) => etag)).toEqual(
+    facts.slice(0, -1).map(({ before }) => before),
+  )
+  expect(facts[0]).not.toHaveProperty('clients')
+  expect(facts[1]).toMatchObject({ sites: { removed: { count: 1 } } })
+})
+
 test('a catalog: what it adds, removes and changes', async () => {
   const client = (clientId: number, name: string) => ({
     clientId,

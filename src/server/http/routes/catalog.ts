@@ -1,12 +1,7 @@
 /** The names of an organisation's clients, users, resources and sites. */
 import { z } from 'zod'
 import { type Catalog, catalogSchema } from '../../../session/catalog.js'
-import {
-  CATALOG_LISTS,
-  catalogChanges,
-  changesInShort,
-  isEmptyCatalog,
-} from '../../../session/catalog-changes.js'
+import { CATALOG_LISTS, catalogChanges, isEmptyCatalog } from '../../../session/catalog-changes.js'
 import { catalogFaults } from '../../../session/catalog-faults.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { boolean, timeUs } from '../../query/parameters.js'
@@ -15,6 +10,7 @@ import { noteNames } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { hasAlready, versionsWanted } from '../etags.js'
 import { HttpError } from '../http.js'
+import { replaceCatalog } from '../replace-catalog.js'
 import { orgParams, type Route, refuseFaulty, route } from '../route.js'
 import { namesSchema } from '../schemas.js'
 
@@ -53,7 +49,7 @@ const changed = () =>
   new HttpError(412, 'catalogChanged', 'the catalog has changed meanwhile; read it again')
 
 export function catalogRoutes(context: ServerContext): Route[] {
-  const { store, security } = context
+  const { store } = context
   const path = '/api/v1/org/{orgId}/catalog'
   return [
     route({
@@ -99,7 +95,10 @@ export function catalogRoutes(context: ServerContext): Route[] {
       bodyBytesMax: 32 * MiB,
       headers: { 'If-Match': 'ETags; the catalog must have one of them. `*`: any.' },
       answerHeaders: { ETag: 'The ETag of the new version.' },
-      statuses: { 412: 'The catalog has none of the ETags in If-Match.' },
+      statuses: {
+        409: 'Others replaced the catalog all the while.',
+        412: 'The catalog has none of the ETags in If-Match.',
+      },
       answer: putCatalogAnswer,
       handle: async ({ params, query, body, key, request, reply }) => {
         refuseFaulty(catalogFaults(body))
@@ -110,17 +109,14 @@ export function catalogRoutes(context: ServerContext): Route[] {
           if (!query.allowEmpty) refuseToEmpty(catalog, body)
           if (query.dryRun) return { etag, updatedAt, changes: catalogChanges(catalog, body) }
         }
-        const before = await store.catalog(params.orgId)
-        const version = await store.putCatalog(params.orgId, body, ifMatch)
-        if (version === null) throw changed()
-        await security.done('catalogReplaced', request.ip, key, {
-          of: params.orgId,
-          etag: version.etag,
-          before: before.etag,
-          ...changesInShort(catalogChanges(before.catalog, body)),
+        const by = { orgId: params.orgId, key, request }
+        const version = await replaceCatalog(context, by, ({ etag }) => {
+          if (ifMatch !== undefined && !ifMatch.includes(etag)) throw changed()
+          return body
         })
-        reply.header('etag', `"${version.etag}"`)
-        return { etag: version.etag, updatedAt: version.updatedAt, changes: null }
+        const { etag, updatedAt } = version!
+        reply.header('etag', `"${etag}"`)
+        return { etag, updatedAt, changes: null }
       },
     }),
   ]

@@ -5,6 +5,7 @@ import type { MeterStatus } from '../../store/store.js'
 import { confirmInQuery, demandConfirmation, inQuery } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
+import { replaceCatalog } from '../replace-catalog.js'
 import { orgParams, type Route, route, siteParams } from '../route.js'
 
 const siteQuery = z.strictObject({
@@ -55,7 +56,10 @@ function siteRoute(context: ServerContext): Route {
       const facts = { of: orgId, siteId, sessions: query.sessions, found }
       await security.done('siteRemoveStarted', request.ip, key, facts)
       const keys = (await control.closeSite(orgId, siteId)).length
-      const name = await forgetName(context, orgId, siteId)
+      const named = await replaceCatalog(context, { orgId, key, request }, ({ catalog }) => {
+        const sites = catalog.sites.filter((s) => s.siteId !== siteId)
+        return sites.length === catalog.sites.length ? null : { ...catalog, sites }
+      })
       // The removal must be later than everything its meters have sent. The revoked keys can send nothing more.
       const meters = (await store.meters(orgId)).filter((m) => m.siteId === siteId)
       const atMs = Math.max(clockMs(), ...meters.map(heardMs))
@@ -63,7 +67,7 @@ function siteRoute(context: ServerContext): Route {
       const removed = deletes ? store.removeSessions(orgId, siteId) : Promise.resolve(0)
       // A failed removal may have deleted a part.
       const sessions = await removed.finally(() => destinations.forget(orgId))
-      const done = { keys, meters: meters.length, sessions, name }
+      const done = { keys, meters: meters.length, sessions, name: named !== null }
       await security.done('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
       return { ...done, sentTo: deletes ? destinations.holders(orgId) : [] }
     },
@@ -148,20 +152,4 @@ async function mustExist(
     (await store.meters(orgId)).some((m) => m.siteId === siteId) ||
     (await store.catalog(orgId)).catalog.sites.some((s) => s.siteId === siteId)
   if (!isKnown) throw new HttpError(404, 'noSite', `there is no site ${siteId}`)
-}
-
-/**
- * Removes the site from the catalog; stored sessions keep the name.
- * @returns whether it was there. @throws HttpError 409
- */
-async function forgetName({ store }: ServerContext, orgId: string, siteId: number) {
-  const { catalog, etag } = await store.catalog(orgId)
-  const sites = catalog.sites.filter((s) => s.siteId !== siteId)
-  if (sites.length === catalog.sites.length) return false
-  if ((await store.putCatalog(orgId, { ...catalog, sites }, [etag])) !== null) return true
-  throw new HttpError(
-    409,
-    'catalogChanged',
-    'the catalog was changed meanwhile; send the request again',
-  )
 }

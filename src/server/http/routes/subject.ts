@@ -17,7 +17,7 @@ import type {
 import { confirmInBody, demandConfirmation, inBody } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
-import { HttpError } from '../http.js'
+import { replaceCatalog } from '../replace-catalog.js'
 import { orgParams, type Route, route } from '../route.js'
 
 const userId = z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT)
@@ -208,7 +208,9 @@ function eraseRoute(context: ServerContext): Route {
       const how = { of: orgId, ...subject, ...(pseudonymised && { pseudonymised }) }
       await security.done('subjectEraseStarted', request.ip, key, { ...how, found })
       const addresses = addressesOf((await store.catalog(orgId)).catalog, subject)
-      const name = await forgetName(store, orgId, subject)
+      const by = { orgId, key, request }
+      const named = await replaceCatalog(context, by, (now) => without(now.catalog, subject), false)
+      const name = named !== null
       const done = pseudonymised
         ? store.pseudonymise(orgId, subject, addresses)
         : store.erase(orgId, subject)
@@ -252,24 +254,16 @@ async function usageOf(store: Store, orgId: string, subject: Subject, signal?: A
   return rows.filter((row) => row.id === id)
 }
 
-/** Removes the person from the catalog. @returns whether there was an entry. @throws HttpError 409 */
-async function forgetName(store: Store, orgId: string, subject: Subject): Promise<boolean> {
-  const { catalog, etag } = await store.catalog(orgId)
-  if (entriesOf(catalog, subject).length === 0) return false
-  const without: Catalog =
-    'clientId' in subject
-      ? { ...catalog, clients: catalog.clients.filter((c) => c.clientId !== subject.clientId) }
-      : {
-          ...catalog,
-          users: catalog.users.filter((u) => u.userId !== subject.userId),
-          clients: catalog.clients.map((c) =>
-            c.userId === subject.userId ? { ...c, userId: null } : c,
-          ),
-        }
-  if ((await store.putCatalog(orgId, without, [etag])) !== null) return true
-  throw new HttpError(
-    409,
-    'catalogChanged',
-    'the catalog was changed meanwhile; send the request again',
-  )
+/** The catalog without the person. Null: it has no entry of the person. */
+function without(catalog: Catalog, subject: Subject): Catalog | null {
+  if (entriesOf(catalog, subject).length === 0) return null
+  return 'clientId' in subject
+    ? { ...catalog, clients: catalog.clients.filter((c) => c.clientId !== subject.clientId) }
+    : {
+        ...catalog,
+        users: catalog.users.filter((u) => u.userId !== subject.userId),
+        clients: catalog.clients.map((c) =>
+          c.userId === subject.userId ? { ...c, userId: null } : c,
+        ),
+      }
 }
