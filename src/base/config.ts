@@ -28,6 +28,8 @@ export interface Option<T> {
   readonly repeatable: boolean
   /** Never printed; its help recommends the environment or a file instead. */
   readonly secret: boolean
+  /** On the command line, it takes the place of this other option of the environment or the file. */
+  readonly insteadOf?: string
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a table holds options of any value type.
@@ -286,7 +288,7 @@ export interface OptionSources {
   readonly flags: Readonly<Record<string, unknown>>
   readonly env: Readonly<Record<string, string | undefined>>
   /** The file of `--config`. */
-  readonly file?: ConfigFile
+  readonly file?: ConfigFile | undefined
 }
 
 /**
@@ -303,8 +305,16 @@ export function resolveOptions<S extends OptionTable>(
   const values: Record<string, unknown> = {}
   if (sources.file !== undefined)
     faults.push(...fileFaults({ ...inFileOnly, ...table }, sources.file))
+  const replaced = new Set(
+    Object.entries(table).flatMap(([name, { insteadOf = '' }]) =>
+      sources.flags[name] === undefined ? [] : [insteadOf],
+    ),
+  )
   for (const [name, spec] of Object.entries(table)) {
-    const [value, origin] = pick(name, sources)
+    const [value, origin] = pick(
+      name,
+      replaced.has(name) ? { ...sources, env: {}, file: undefined } : sources,
+    )
     if (value === undefined) {
       // A wrong value in the file has a fault already.
       if (spec.required && isEmpty(sources.file?.content[kebabCase(name)]))

@@ -1,10 +1,13 @@
 /** Reads files that hold a key, with the same checks for all commands. */
 import { statSync } from 'node:fs'
 import { readTextFile } from './bounded-file.js'
+import { type Option, text } from './config.js'
 import { AppError, EXIT, messageOf } from './errors.js'
 
-export const KEY_FILE_HELP =
-  'Read the key from this file; nobody but its owner and group may read it.'
+export const KEY_FILE: Option<string | undefined> = {
+  ...text('Read the key from this file; nobody but its owner and group may read it.', 'FILE'),
+  insteadOf: 'key',
+}
 
 /**
  * The group may read it, because Kubernetes, Docker and systemd pass keys to unprivileged users
@@ -12,6 +15,22 @@ export const KEY_FILE_HELP =
  */
 const READ_BY_ALL = 0o004
 const BYTES_MAX = 64 * 1024
+
+/** @throws AppError NO_KEY, and the errors of readKeyFile() */
+export function readKey({
+  key,
+  keyFile,
+}: {
+  readonly key: string | undefined
+  readonly keyFile: string | undefined
+}): string {
+  if (key !== undefined && key !== '') return checkedKey(key)
+  if (keyFile !== undefined) return readKeyFile(keyFile)
+  throw new AppError('NO_KEY', 'there is no key', {
+    hint: 'Create one with tunmeter keys create, and set --key-file or TUNMETER_KEY.',
+    exitCode: EXIT.usage,
+  })
+}
 
 /** @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE, BAD_KEY */
 export function readKeyFile(path: string): string {

@@ -4,7 +4,7 @@ import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'u
 import { secretText, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, networkFault } from '../base/errors.js'
-import { checkedKey, KEY_FILE_HELP, readKeyFile } from '../base/key-file.js'
+import { KEY_FILE, readKey } from '../base/key-file.js'
 import { readAuthorities } from '../base/pem-files.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../base/plain-http.js'
 import { printable } from '../base/printable.js'
@@ -12,7 +12,7 @@ import { printable } from '../base/printable.js'
 export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),
   key: secretText('Key.', 'KEY'),
-  keyFile: text(KEY_FILE_HELP, 'FILE'),
+  keyFile: KEY_FILE,
   caFile: text('Trust this certificate authority (PEM) instead of the system’s.', 'FILE'),
   allowPlainHttp: toggle(ALLOW_PLAIN_HTTP_HELP),
   org: text("Organisation. Default: the key's.", 'ORG'),
@@ -25,16 +25,6 @@ interface ServerOptions {
   readonly caFile: string | undefined
   readonly allowPlainHttp: boolean
   readonly org: string | undefined
-}
-
-/** @throws AppError NO_KEY, and the errors of readKeyFile() */
-export function readKey({ key, keyFile }: Pick<ServerOptions, 'key' | 'keyFile'>): string {
-  if (key !== undefined) return checkedKey(key)
-  if (keyFile !== undefined) return readKeyFile(keyFile)
-  throw new AppError('NO_KEY', 'a key is needed', {
-    hint: 'Give it by TUNMETER_KEY, --key-file or --key.',
-    exitCode: EXIT.usage,
-  })
 }
 
 /** How a client checks the server's certificate: by authorities, or by its fingerprint. */

@@ -10,6 +10,7 @@ import {
   textList,
   toggle,
 } from '../../src/base/config.js'
+import { KEY_FILE } from '../../src/base/key-file.js'
 
 const table = {
   interface: requiredText('What to read.', 'NAME'),
@@ -47,6 +48,15 @@ describe('resolveOptions', () => {
   ])('size %s', (text, want) => {
     if (want === undefined) expect(() => resolve({ spoolMax: [text] })).toThrow('--spool-max')
     else expect(resolve({ spoolMax: [text] }).spoolMax).toBe(want)
+  })
+
+  test('a file of the key on the command line counts before the key in the environment and the file', () => {
+    const keyed = { key: table.key, keyFile: KEY_FILE }
+    const sources = { env: { TUNMETER_KEY: 'old' }, file: { path: 'f', content: { key: 'older' } } }
+    const resolved = (flags: object) => resolveOptions(keyed, { flags: { ...flags }, ...sources })
+    expect(resolved({ keyFile: 'k' })).toEqual({ key: undefined, keyFile: 'k' })
+    expect(resolved({ keyFile: 'k', key: 'new' })).toEqual({ key: 'new', keyFile: 'k' })
+    expect(resolved({})).toEqual({ key: 'old', keyFile: undefined })
   })
 
   test.each([

@@ -1,11 +1,11 @@
 /** `--to`: delivers the sessions of a running meter to the server, in batches through a spool. */
+import { readKey } from '../../base/key-file.js'
 import type { Logger } from '../../base/log.js'
 import type { BatchGap, MeterReport } from '../../session/batch.js'
 import type { PeerEvent } from '../../session/peer-event.js'
 import type { Session } from '../../session/session.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
 import type { Connection } from '../ship/connection.js'
-import { readKey } from '../ship/server-flags.js'
 import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'

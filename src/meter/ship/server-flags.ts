@@ -8,8 +8,7 @@ import {
   text,
   toggle,
 } from '../../base/config.js'
-import { AppError, EXIT } from '../../base/errors.js'
-import { checkedKey, KEY_FILE_HELP, readKeyFile, readSecretFile } from '../../base/key-file.js'
+import { KEY_FILE, readKey, readSecretFile } from '../../base/key-file.js'
 import { checkPair, readAuthorities, readPem } from '../../base/pem-files.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../../base/plain-http.js'
 import type { Connection } from './connection.js'
@@ -17,7 +16,7 @@ import type { Connection } from './connection.js'
 export const SERVER_FLAGS = {
   to: text('Base address of the server, as in https://logs.example.org', 'URL'),
   key: secretText('Key of this site (scope ingest)', 'KEY'),
-  keyFile: text(KEY_FILE_HELP, 'FILE'),
+  keyFile: KEY_FILE,
   caFile: text('Trust this certificate authority (PEM) instead of the system’s', 'FILE'),
   clientCert: text('Show this certificate (PEM) to the server', 'FILE'),
   clientKey: text('Private key (PEM) of --client-cert', 'FILE'),
@@ -110,14 +109,4 @@ function proxyUrl(flag: string | undefined): string | undefined {
 
 function isProxy(text: string): boolean {
   return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
-}
-
-/** Reads the key, at the start and on each SIGHUP. */
-export function readKey({ key, keyFile }: ServerFlags): string {
-  if (key !== undefined && key !== '') return checkedKey(key)
-  if (keyFile !== undefined) return readKeyFile(keyFile)
-  throw new AppError('NO_KEY', 'there is no key', {
-    hint: 'Create one with tunmeter keys create, and set --key-file or TUNMETER_KEY.',
-    exitCode: EXIT.usage,
-  })
 }
