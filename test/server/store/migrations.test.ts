@@ -85,7 +85,9 @@ test('a file of the first version gets its hours and its headers at the start', 
   })
   await old.reopen()
   const begins = 'rewriting the store for this version; the server listens afterwards'
-  expect(old.progress).toEqual([
+  // Said on a slow machine only.
+  const slow = 'sums by the hour are up to date'
+  expect(old.progress.filter((text) => text !== slow)).toEqual([
     ...[begins, 'rewriting: INSERT INTO session_new (5)', 'rewriting: UPDATE session_open SET (5)'],
     ...['rewriting: INSERT INTO rollup_state (1)', 'the store was rewritten'],
     ...[begins, 'rewriting: INSERT INTO session_new (5)'],
@@ -216,7 +218,7 @@ test('what a file of before spools had ids knows of its meters goes on', async (
   const report = { ...times, packetsDropped: 0 }
   await makeFile(3, async (connection) => {
     await connection.run(
-      `INSERT INTO meter VALUES ('acme', 1, 'm', 9, 1, 2, '${JSON.stringify(report)}')`,
+      `INSERT INTO meter VALUES ('acme', 1, 'm', 9, ${Date.parse(times.startedAt) * 1e3}, 2, '${JSON.stringify(report)}')`,
     )
     await connection.run(
       `INSERT INTO batch_gap VALUES ('acme', 1, 'm', 4, 5, 'missing', NULL, 1, 2)`,
