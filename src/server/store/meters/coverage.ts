@@ -110,7 +110,8 @@ async function sharedSpans(
          ON r.site_id = p.site_id AND r.meter_id = p.meter_id AND r.from_us = p.run_from_us
          AND coalesce(r.reported_us - (r.uptime_ms - p.uptime_ms) * 1000, p.from_us) < ${int(toUs)}),
      pair AS (SELECT a.site_id, a.meter_id, b.meter_id AS other, a.to_us, a.to_up,
-         a.to_up + a.from_up + b.to_up + b.from_up IS NOT NULL AS known,
+         -- Not their sum, which may be too large.
+         (a.to_up IS NOT NULL AND a.from_up IS NOT NULL AND b.to_up IS NOT NULL AND b.from_up IS NOT NULL) AS known,
          greatest(a.from_up, b.from_up) AS up_begins, greatest(a.from_us, b.from_us) AS us_begins,
          least(a.to_up, b.to_up) AS up_ends, least(a.to_us, b.to_us) AS us_ends
        FROM placed a JOIN placed b ON a.site_id = b.site_id AND a.place = b.place

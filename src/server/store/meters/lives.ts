@@ -11,6 +11,7 @@
  * their ids.
  */
 import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
+import { TIME_US_MAX, TIME_US_MIN } from '../../../session/bounds.js'
 import type { Span } from '../store.js'
 
 export const GAPS_MAX = 1000
@@ -135,19 +136,31 @@ export function isNewest(life: Life, { batch, remade, report }: Numbered): boole
   return isoToUs(report.at) >= life.reportedUs
 }
 
+/** Times that passed on the meter's clock. */
+export interface Passed extends Span {
+  readonly setBack: boolean
+}
+
 /**
  * The times on the meter's clock that passed since the newest report of the life. After a clock that was set back by an
  * unknown time, the whole run may be meant, and the old clock went on at most until the report came.
  */
-export function passedSince(
-  life: Life,
-  report: MeterReport,
-  nowUs: number,
-): Span & { readonly setBack: boolean } {
-  const { runStartedUs, reportedUs, receivedUs, uptimeMs } = life
+export function passedSince(life: Life, report: MeterReport, nowUs: number): Passed {
+  const { fromUs, toUs, setBack } = passedBy(life, report, nowUs)
+  // A meter may report any times, also since its boot, and the store must be able to hold their sums.
+  return { fromUs: Math.max(TIME_US_MIN, fromUs), toUs: Math.min(TIME_US_MAX, toUs), setBack }
+}
+
+function passedBy(life: Life, report: MeterReport, nowUs: number): Passed {
+  const { receivedUs } = life
   const [startedUs, atUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
-  const fromUs = Math.min(receivedUs === 0 ? runStartedUs : life.wholeUs, atUs)
-  if (receivedUs > 0 && startedUs !== runStartedUs) {
+  const isFirst = receivedUs === 0
+  const fromUs = Math.min(isFirst ? life.runStartedUs : life.wholeUs, atUs)
+  const before = isFirst
+    ? { reportedUs: startedUs, uptimeMs: report.uptimeMs?.startedAt ?? null }
+    : life
+  const { reportedUs, uptimeMs } = before
+  if (!isFirst && startedUs !== life.runStartedUs) {
     const setBack = startedUs < reportedUs
     const downUs =
       Math.max(0, (report.uptimeMs?.startedAt ?? 0) - (uptimeMs ?? Number.POSITIVE_INFINITY)) * 1e3
@@ -161,7 +174,9 @@ export function passedSince(
   const setBackUs = reportedUs + elapsedUs - atUs
   if (elapsedUs >= 0 && setBackUs < CLOCK_JITTER_US) return { fromUs, toUs: atUs, setBack: false }
   if (elapsedUs < 0) {
-    const toUs = reportedUs + Math.max(0, nowUs - receivedUs)
+    const toUs = isFirst
+      ? Math.max(reportedUs, nowUs)
+      : reportedUs + Math.max(0, nowUs - receivedUs)
     return { fromUs: Math.min(fromUs, startedUs), toUs, setBack: true }
   }
   return { fromUs: Math.min(fromUs, atUs - elapsedUs), toUs: reportedUs + elapsedUs, setBack: true }
