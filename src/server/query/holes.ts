@@ -47,6 +47,7 @@ export interface Hole extends Span {
 const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['missing', 'batchesLost'],
   ['clockSetBack', 'batchesLost'],
+  ['notHeard', 'batchesLost'],
   ['unmetered', 'unmetered'],
   ['interfaceGone', 'interfaceGone'],
   ['clockStepped', 'clockStepped'],

@@ -225,7 +225,7 @@ test('a loss with numbers beyond the last one that came is missing from there', 
     explainMissing(life, { reason: 'split', sessions: 0, fromBatch: 3, toBatch: 3, ...span }),
   ).toBe(true)
   expect(life.missing.map((r) => [r.from, r.to, r.reason])).toEqual([
-    [2, 2, 'missing'],
+    [2, 2, 'notHeard'],
     [3, 3, 'split'],
   ])
 })

@@ -121,19 +121,30 @@ export function beginsAnew(life: Life, { batch, report }: Numbered): boolean {
 }
 
 function isSeen(life: Life, batch: number): boolean {
-  return batch <= life.lastBatch && !life.missing.some((r) => r.from <= batch && batch <= r.to)
+  return batch <= life.lastBatch && missingWith(life, batch) === undefined
 }
 
 /** Missing numbers whose times cannot be told from those of their neighbours: the clock was set back between them. */
 const SET_BACK = 'clockSetBack'
 
+/**
+ * Missing numbers below one that says nothing of their age: a batch that was made again, or the end of a life. Their own
+ * reports tell whether they are newer than those that were heard.
+ */
+const UNHEARD = 'notHeard'
+
 /** The batch has the newest report of the life. A batch that was made again has the report of an earlier one. */
 export function isNewest(life: Life, { batch, remade, report }: Numbered): boolean {
-  if (batch <= life.lastBatch) return false
-  if (remade !== true || life.receivedUs === 0) return true
+  const isBelow = batch <= life.lastBatch
+  if (isBelow && missingWith(life, batch)?.reason !== UNHEARD) return false
+  if ((!isBelow && remade !== true) || life.receivedUs === 0) return true
   const startedUs = isoToUs(report.startedAt)
   if (startedUs !== life.runStartedUs) return startedUs > life.runStartedUs
   return isoToUs(report.at) >= life.reportedUs
+}
+
+export function missingWith(life: Life, batch: number): MissingRange | undefined {
+  return life.missing.find((r) => r.from <= batch && batch <= r.to)
 }
 
 /** Times that passed on the meter's clock. */
@@ -182,16 +193,31 @@ function passedBy(life: Life, report: MeterReport, nowUs: number): Passed {
   return { fromUs: Math.min(fromUs, atUs - elapsedUs), toUs: reportedUs + elapsedUs, setBack: true }
 }
 
+/** The times that missing numbers may be from. */
+export interface TimesBelow extends Span {
+  readonly reason?: string
+}
+
 /**
  * The times that numbers between the last one and this batch may be from. The report of a batch that was made again
  * says nothing of them.
  */
-export function timesBelow(life: Life, its: Numbered, nowUs: number): Span & { setBack?: boolean } {
-  const passed = passedSince(life, its.report, nowUs)
-  // Before the first contact they may be of any time, as of an earlier run.
-  if (life.receivedUs === 0) return { ...passed, fromUs: 0 }
-  if (isNewest(life, its)) return passed
-  return { fromUs: life.wholeUs, toUs: Math.max(life.reportedUs, nowUs) }
+export function timesBelow(life: Life, its: Numbered, nowUs: number): TimesBelow {
+  const { reportedUs, receivedUs } = life
+  const { fromUs, toUs, setBack } = passedSince(life, its.report, nowUs)
+  const passed = {
+    // Before the first contact they may be of any time, as of an earlier run.
+    fromUs: receivedUs === 0 ? 0 : fromUs,
+    toUs,
+    ...(setBack && { reason: SET_BACK }),
+  } as const
+  if (its.remade !== true) return passed
+  // The meter's clock may be ahead.
+  const aheadUs = receivedUs === 0 ? 0 : Math.max(0, reportedUs - receivedUs)
+  const untilUs = Math.min(TIME_US_MAX, Math.max(reportedUs, toUs, nowUs + aheadUs))
+  const isNew = isNewest(life, its)
+  if (isNew && setBack) return { ...passed, toUs: untilUs }
+  return { fromUs: isNew ? passed.fromUs : life.wholeUs, toUs: untilUs, reason: UNHEARD }
 }
 
 /**
@@ -200,9 +226,9 @@ export function timesBelow(life: Life, its: Numbered, nowUs: number): Span & { s
  * @returns true if missing ranges changed
  */
 export function markSeen(life: Life, its: Numbered, nowUs: number, crc?: number): boolean {
-  const { batch, report } = its
+  const { batch } = its
   if (life.spoolId !== '' && crc !== undefined) keepCrc(life, batch, crc)
-  if (batch <= life.lastBatch) return takeOut(life, batch, report)
+  if (batch <= life.lastBatch) return takeOut(life, its)
   const jumped = batch > life.lastBatch + 1
   if (jumped) addMissing(life, batch, timesBelow(life, its, nowUs))
   life.lastBatch = batch
@@ -220,9 +246,8 @@ function keepCrc(life: Life, batch: number, crc: number): void {
 function addMissing(
   life: Life,
   batch: number,
-  { fromUs, toUs, setBack = false }: Span & { readonly setBack?: boolean },
+  { fromUs, toUs, reason = 'missing' }: TimesBelow,
 ): void {
-  const reason = setBack ? SET_BACK : 'missing'
   life.missing.push({
     ...{ from: life.lastBatch + 1, to: batch - 1, reason, sessions: null, fromUs, toUs },
   })
@@ -255,17 +280,16 @@ function joinedReason(first: string, second: string): string {
 }
 
 /** Lower numbers were made before this batch, and the sessions in higher ones are of the time from its wholeUntil on. */
-function takeOut(life: Life, batch: number, report: MeterReport): boolean {
-  const index = life.missing.findIndex((r) => r.from <= batch && batch <= r.to)
-  if (index === -1) return false
-  const range = life.missing[index]!
+function takeOut(life: Life, { batch, remade, report }: Numbered): boolean {
+  const range = missingWith(life, batch)
+  if (range === undefined) return false
   const within = (us: number): number => Math.min(Math.max(us, range.fromUs), range.toUs)
-  const isKnown = range.reason !== SET_BACK
+  const isKnown = range.reason !== SET_BACK && remade !== true
   const parts = [
     { ...range, to: batch - 1, ...(isKnown && { toUs: within(isoToUs(report.at)) }) },
     { ...range, from: batch + 1, ...(isKnown && { fromUs: within(wholeUsOf(report)) }) },
   ].filter((r) => r.from <= r.to)
-  life.missing.splice(index, 1, ...parts)
+  life.missing.splice(life.missing.indexOf(range), 1, ...parts)
   joinOldest(life)
   return true
 }
@@ -285,9 +309,9 @@ export function numbersOf({ fromBatch, toBatch }: Pick<BatchGap, 'fromBatch' | '
  * Numbers up to this one were given out in the life: those that have not come are missing.
  * @returns true if missing ranges changed
  */
-export function reaches(life: Life, number: number, passed: Span): boolean {
+export function reaches(life: Life, number: number, passed: TimesBelow): boolean {
   if (number <= life.lastBatch) return false
-  addMissing(life, number + 1, passed)
+  addMissing(life, number + 1, { reason: UNHEARD, ...passed })
   life.lastBatch = number
   return true
 }

@@ -4,7 +4,15 @@
 import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { unexplainedOf } from '../../../session/unexplained.js'
 import type { Span } from '../store.js'
-import { isNewest, isoToUs, type Life, type Numbered, passedSince, wholeUsOf } from './lives.js'
+import {
+  isNewest,
+  isoToUs,
+  type Life,
+  missingWith,
+  type Numbered,
+  passedSince,
+  wholeUsOf,
+} from './lives.js'
 
 /** Losses that come again with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([
@@ -56,9 +64,10 @@ export function endedRun(life: Life, report: MeterReport): KnownRun | null {
 export function timesOf(life: Life, its: Numbered, nowUs: number): Span {
   const { batch, remade, report } = its
   if (isNewest(life, its)) return passedSince(life, report, nowUs)
-  const missing = life.missing.find((r) => r.from <= batch && batch <= r.to)
-  const fromUs = remade ? isoToUs(report.startedAt) : wholeUsOf(report)
-  return missing ?? { fromUs, toUs: isoToUs(report.at) }
+  const toUs = isoToUs(report.at)
+  // It has the sessions of an earlier number.
+  if (remade === true) return { fromUs: isoToUs(report.startedAt), toUs }
+  return missingWith(life, batch) ?? { fromUs: wholeUsOf(report), toUs }
 }
 
 /** Extends a gap of records that were not stored to the times that they may be from. */
