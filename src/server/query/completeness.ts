@@ -87,7 +87,9 @@ export function completenessOf(coverage: Coverage, asked: CompletenessRequest): 
           ...twoMeters(sharedByMeter.get(keyOf(meter)) ?? []),
         ]
         const others = known.filter((other) => other.siteId === siteId && other !== meter)
-        const its = { losses, deletedBeforeUs, present: others.map(presence) }
+        // Nobody else tells of the time of runs that are not kept.
+        const present = meter.forgotRuns ? [] : others.map(presence)
+        const its = { losses, deletedBeforeUs, present }
         const answer = meterCompleteness(meter, its, request)
         // A meter that began later is no part of the answer, unless nobody else was there.
         return presence(meter).fromUs >= endUs && answer.holes.length === 0 ? [] : [answer]

@@ -72,6 +72,8 @@ export interface MeterCoverage {
   readonly meterId: string
   readonly interface: string
   readonly runs: readonly RunSpan[]
+  /** It started so often that its oldest runs are not kept. */
+  readonly forgotRuns: boolean
   /** When the newest report arrived, by the server's clock. */
   readonly receivedUs: number
   /** No batch waited in the spool behind that report. */

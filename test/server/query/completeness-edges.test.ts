@@ -1,7 +1,9 @@
-/** Batches that were made again, and absurd reports: none of them hides or makes a hole. */
+/** Batches that were made again, absurd reports, and meters that start often: none of them hides or makes a hole. */
 import { expect, test } from 'vitest'
+import { RUNS_MAX } from '../../../src/server/store/meters/meter-sql.js'
 import type { Batch, BatchGap, MeterReport } from '../../../src/session/batch.js'
 import {
+  ask,
   at,
   eachWithItsStore,
   holesOf,
@@ -132,4 +134,21 @@ test('two meters of one place with absurd times since the boot do not hinder the
     ['twoMeters', 0, 1],
     ['twoMeters', 0, 1],
   ])
+})
+
+test('a meter that started more often than is kept is not judged by another one that was there', async () => {
+  const [often, other] = [new SimulatedMeter('often'), new SimulatedMeter('other')]
+  other.start(at(0))
+  await other.report(at(1))
+  const began = Array.from({ length: RUNS_MAX + 20 }, (_, n) => 10 + n / 10)
+  const batches = began.map((minute) => {
+    often.start(at(minute))
+    return often.make(at(minute + 0.02))
+  })
+  t.nowUs = at(began.at(-1)! + 1)
+  for (let n = 0; n < batches.length; n += 100)
+    await Promise.all(batches.slice(n, n + 100).map((one) => t.send('acme', 1, one)))
+  await other.report(t.nowUs)
+  const [site] = await ask(9, 11)
+  expect(site!.complete).toBe(false)
 })

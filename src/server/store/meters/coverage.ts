@@ -4,6 +4,7 @@ import type { MeterReport } from '../../../session/batch.js'
 import type { Row, Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { Coverage, MeterCoverage, SharedSpan, Span } from '../store.js'
+import { RUNS_MAX } from './meter-sql.js'
 import { gaps } from './reports.js'
 
 /** Gaps in one answer, with at most COVERAGE_METER_GAPS_MAX for each meter. */
@@ -55,20 +56,19 @@ function isReplay({ report }: Row): boolean {
   return (JSON.parse(report as string) as MeterReport).replay !== undefined
 }
 
-function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverage[] {
+function meterCoverage(row: Row, byMeter: ReadonlyMap<string, Row[]>): MeterCoverage[] {
   const report = JSON.parse(row.report as string) as MeterReport
   if (isReplay(row)) return []
   const siteId = row.site as number
   const meterId = row.meter_id as string
+  const runs = byMeter.get(`${siteId}/${meterId}`) ?? []
   return [
     {
       siteId,
       meterId,
       interface: report.interface,
-      runs: (runs.get(`${siteId}/${meterId}`) ?? []).map((run) => ({
-        ...spanOf(run),
-        claimedUs: run.claimed as number,
-      })),
+      runs: runs.map((run) => ({ ...spanOf(run), claimedUs: run.claimed as number })),
+      forgotRuns: runs.some((run) => (run.known as number) >= RUNS_MAX),
       receivedUs: row.received as number,
       caughtUp: report.spool.batches === 0,
       report,
@@ -151,9 +151,11 @@ async function runsByMeter(
   const rows = await query(
     `WITH run AS (${RUNS}),
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY from_us) AS nth,
-       row_number() OVER (PARTITION BY site_id, meter_id ORDER BY to_us DESC) AS nth_last
+       row_number() OVER (PARTITION BY site_id, meter_id ORDER BY to_us DESC) AS nth_last,
+       count(*) OVER (PARTITION BY site_id, meter_id) AS known
        FROM run WHERE org_id = $1 ${ofSites})
-     SELECT site_id::FLOAT8 AS site, meter_id, from_us::FLOAT8 AS f, to_us::FLOAT8 AS t, claimed_us::FLOAT8 AS claimed FROM numbered
+     SELECT site_id::FLOAT8 AS site, meter_id, from_us::FLOAT8 AS f, to_us::FLOAT8 AS t, claimed_us::FLOAT8 AS claimed,
+       known::FLOAT8 AS known FROM numbered
      WHERE nth = 1 OR nth_last = 1 OR (claimed_us >= ${int(fromUs)} AND from_us < ${int(toUs)})
      ORDER BY least(nth, nth_last), f LIMIT ${COVERAGE_RUNS_MAX + 1}`,
     [orgId],
