@@ -22,10 +22,13 @@ export class Arrivals {
   readonly #lives = new Map<string, Map<string, Arrived>>()
 
   /**
-   * The fate of a batch whose identity has arrived before; undefined: it has not, or the database must tell, because
-   * without a spoolId other content may be from a meter that numbers its batches anew (beginsAnew).
+   * The fate of a batch whose identity has arrived before; undefined: it has not. `unknown`: only the database can tell,
+   * because without a spoolId a meter may number the batches of another run anew (beginsAnew).
    */
-  fateOf(identity: string | null, batch: WriteRequest['batch'] | null): Booking | undefined {
+  fateOf(
+    identity: string | null,
+    batch: WriteRequest['batch'] | null,
+  ): Booking | 'unknown' | undefined {
     const before = identity === null ? undefined : this.#arriving.get(identity)
     if (before === undefined) return undefined
     const fate = compared(before.crc, batch?.crc)
@@ -34,7 +37,7 @@ export class Arrivals {
       before.startedAt === undefined
         ? fate === 'repeated'
         : before.startedAt === batch?.report.startedAt
-    return isSame ? 'repeated' : undefined
+    return isSame ? 'repeated' : 'unknown'
   }
 
   /** Resolves when the first batch of this identity is durable. */

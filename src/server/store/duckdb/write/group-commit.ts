@@ -5,7 +5,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { book } from '../../meters/book.js'
-import { type Arrived, type Booking, fateOf, isoToUs } from '../../meters/lives.js'
+import { type Arrived, type Booking, beginsAnew, fateOf, isoToUs } from '../../meters/lives.js'
 import { lossSql } from '../../meters/loose-losses.js'
 import { Meters, type SavedMeter } from '../../meters/meters.js'
 import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
@@ -104,6 +104,13 @@ export class GroupCommit {
     if (batch === null) return 'fresh'
     const life = this.#meters.get(orgId, siteId, batch.meterId)?.lives.get(batch.spoolId ?? '')
     return life === undefined ? 'fresh' : fateOf(life, batch)
+  }
+
+  /** See beginsAnew(), by what is committed. */
+  beginsAnew({ orgId, siteId, batch }: SiteBatch): boolean {
+    if (batch === null) return false
+    const life = this.#meters.get(orgId, siteId, batch.meterId)?.lives.get(batch.spoolId ?? '')
+    return life !== undefined && beginsAnew(life, batch)
   }
 
   async position(): Promise<LogPosition> {

@@ -187,7 +187,12 @@ export class Writer {
       receivedUs,
     }
     const identity = batch === null ? null : identityOf(orgId, siteId, batch, batch.batch)
-    const fate = this.#arrivals.fateOf(identity, siteBatch.batch) ?? this.#groups.fateOf(siteBatch)
+    const arrived = this.#arrivals.fateOf(identity, siteBatch.batch)
+    // Decided at once where possible, so that two batches with one identity are not both fresh.
+    if (arrived === 'unknown' || (arrived === undefined && this.#groups.beginsAnew(siteBatch)))
+      await this.applied()
+    const fate =
+      arrived === undefined || arrived === 'unknown' ? this.#groups.fateOf(siteBatch) : arrived
     const arrival = batch && arrivalOf(batch, this.#livesOf(siteBatch, batch.meterId), receivedUs)
     if (fate === 'fresh') await this.#arrive(siteBatch, { identity, life: arrival?.life }, body)
     else await this.#arrivals.durable(identity)
