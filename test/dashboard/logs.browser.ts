@@ -88,7 +88,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
       page.evaluate(
         `for (const one of [0, 1]) [...document.querySelectorAll('${selector}')].at(one)?.click()`,
       )
-    const next = '.pager button:last-child'
+    const next = '.pager > button:last-child'
     await page.evaluate(`for (const _ of [0, 1]) document.querySelector('${next}').click()`)
     await showsRowsOf(page, 'limit=50&offset=100')
     await page.getByRole('region', { name: 'Clients' }).locator('.rail-only').nth(1).waitFor()
