@@ -26,10 +26,12 @@ import { OpenReports } from './open-reports.js'
 import {
   type AttemptClass,
   classOf,
+  isReached,
   type Outcome,
   type Settled,
   settled,
   shown,
+  WAIT_MS_MAX,
 } from './outcome.js'
 import {
   after,
@@ -232,9 +234,10 @@ export class Courier {
   /** @returns the milliseconds to wait before the next step */
   async #step(): Promise<number> {
     const { clockMs } = this.#parts
-    const waitMs = this.state.nextAttemptMs - clockMs()
+    const { nextAttemptMs } = this.state
+    const nowMs = clockMs()
     if (this.record.paused) return PAUSED_LOOK_MS
-    if (waitMs > 0) return waitMs
+    if (!isReached(nextAttemptMs, nowMs, WAIT_MS_MAX)) return nextAttemptMs - nowMs
     if (this.#open.isDue && !(await this.#reportOpen())) return 0
     const key = await this.#nextStream()
     if (key === undefined) return IDLE_MS
@@ -286,12 +289,13 @@ export class Courier {
   #leftToFill(key: StreamKey, { isFull }: Read): number {
     if (isFull || key !== LIVE || this.state.live.pending !== null) return 0
     const nowMs = this.#parts.clockMs()
-    this.#fillingMs ??= nowMs
+    // If the clock was set back, the wait begins anew.
+    this.#fillingMs = Math.min(this.#fillingMs ?? nowMs, nowMs)
     return this.#fillingMs + 1e3 * this.record.fillSeconds - nowMs
   }
 
   async #nextStream(): Promise<StreamKey | undefined> {
-    const isDue = this.#parts.clockMs() >= this.#liveFromMs
+    const isDue = isReached(this.#liveFromMs, this.#parts.clockMs(), FILL_LOOK_MS)
     const hasLive = isDue && (await this.#reader.hasLive())
     const backfills = underWay(this.state)
     if (backfills.length === 0) return hasLive ? LIVE : undefined

@@ -7,6 +7,7 @@
  */
 import type { LogFilter, LogRow, Position, Store } from '../store/store.js'
 import { type EventBody, fitting, type Presenter } from './events.js'
+import { isReached } from './outcome.js'
 import type { DestinationRecord } from './records.js'
 import type { SentRow } from './rows.js'
 
@@ -45,7 +46,8 @@ export class OpenReports {
   get isDue(): boolean {
     const { openSeconds = 0 } = this.#record
     if (openSeconds === 0) return false
-    return this.#round !== undefined || this.#parts.clockMs() >= this.#dueMs
+    if (this.#round !== undefined) return true
+    return isReached(this.#dueMs, this.#parts.clockMs(), 1e3 * openSeconds)
   }
 
   /** The next page of the round. Null: the round is over. */

@@ -8,6 +8,8 @@ export const RETRY_AFTER_MS_MAX = 3600e3
 const BACKOFF_MS_MIN = 1000
 const BACKOFF_MS_MAX = 300e3
 export const PROBE_MS = 3600e3
+/** No destination waits longer for its next attempt. */
+export const WAIT_MS_MAX = Math.max(RETRY_AFTER_MS_MAX, PROBE_MS)
 
 export type Outcome =
   | {
@@ -92,6 +94,14 @@ export function shown(text: string): string {
 /** Full jitter, because receivers that failed together must not all be tried at the same moment. */
 export function backoffMs(failures: number, random: () => number = Math.random): number {
   return random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 20))
+}
+
+/**
+ * False: it is too early. A time that lies further ahead than the longest wait was noted before the clock was set back,
+ * and counts as reached, because nothing would be sent until the clock is there again.
+ */
+export function isReached(atMs: number, nowMs: number, longestMs: number): boolean {
+  return nowMs >= atMs || atMs - nowMs > longestMs
 }
 
 export const ATTEMPT_CLASSES = ['2xx', '3xx', '4xx', '5xx', 'network'] as const
