@@ -10,7 +10,8 @@ const HIDDEN = '***'
 
 export function redacting(receiver: Receiver, secrets: readonly string[]): Receiver {
   const words = secrets
-    .flatMap((secret) => [secret, ...secret.split(/\s+/)])
+    // `NAME: value` needs no blank, so what follows the colon is hidden by itself, too.
+    .flatMap((secret) => [secret, ...secret.split(/\s+/), ...secret.split(/:\s*/).slice(1)])
     .filter((word) => word.length >= WORD_MIN)
   const hide = (text: string) => hidden(text, words)
   return {

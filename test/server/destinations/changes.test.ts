@@ -133,6 +133,16 @@ describe('what else happens to it', () => {
     expect(text).toBe(`${'x'.repeat(285)} ***`)
   })
 
+  test.each(['X-Key:hush-hush-0123456789', 'X-Key: hush-hush-0123456789'])(
+    'an answer that repeats the value of the header %s does not show it',
+    async (header) => {
+      const settings = { url: receiver.url, encoding: 'json', gzip: false, headers: {} }
+      const courier = await add({ kind: 'otlp', settings, secrets: { header } })
+      receiver.reply = ({ headers }) => ({ status: 403, text: `you sent ${headers['x-key']}` })
+      expect(await courier.test()).toMatchObject({ text: 'you sent ***' })
+    },
+  )
+
   test('an organisation has a bounded number of them', async () => {
     for (let i = 0; i < DESTINATIONS_OF_ORG_MAX; i++) await add()
     await expect(add()).rejects.toThrow('at most 10 destinations')
