@@ -124,6 +124,9 @@ test.runIf(canMakeCertificates)(
   },
 )
 
-test.each(['udp://h:1', 'https://h/', 'tls://u:p@h/', 'h:514'])('%s is no address', (url) => {
-  expect(syslog.settings.safeParse({ url }).success).toBe(false)
-})
+test.each(['udp://h:1', 'https://h/', 'tls://u:p@h/', 'h:514', 'tls:h:6514', 'tls:///h'])(
+  '%s is no address',
+  (url) => {
+    expect(syslog.settings.safeParse({ url }).success).toBe(false)
+  },
+)
