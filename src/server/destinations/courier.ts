@@ -36,9 +36,9 @@ import {
 import {
   after,
   changed,
+  counting,
   isStopped,
   LIVE,
-  more,
   newState,
   notSent,
   numberOf,
@@ -265,7 +265,7 @@ export class Courier {
     const receiver = this.#tryToOpen()
     const signal = this.#stopping.signal
     // A refused open report is not kept as a dead letter, because the session's end is sent later.
-    const letters = { put: () => Promise.resolve(true) }
+    const letters = { has: () => false, put: () => Promise.resolve(true) }
     const parts = { receiver: receiver as Receiver<EventBody>, letters, clockMs, signal }
     const done =
       'deliver' in receiver
@@ -342,23 +342,8 @@ export class Courier {
   }
 
   async #note(key: StreamKey, pending: Pending, done: Delivered): Promise<void> {
-    const { delivered, deadLettered, rejected } = done
-    const isOver = done.outcome.kind === 'delivered'
-    this.#reader.flows(isOver)
-    await this.#noteOutcome(done, (s) => {
-      const stream = streamOf(s, key)
-      const isSame = stream?.pending?.number === pending.number
-      const moved =
-        isSame && isOver
-          ? changed(s, key, { cursor: pending.to, pending: null, ...more(stream, delivered) })
-          : s
-      return {
-        ...moved,
-        delivered: s.delivered + delivered,
-        deadLettered: s.deadLettered + deadLettered,
-        rejected: (s.rejected ?? 0) + rejected,
-      }
-    })
+    this.#reader.flows(done.outcome.kind === 'delivered')
+    await this.#noteOutcome(done, (s) => counting(s, key, pending, done))
   }
 
   async #noteOutcome(

@@ -57,13 +57,15 @@ export class DeadLetters implements Letters {
     return this.#parts.records.deadLetters(this.#record.id)
   }
 
+  has(letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): boolean {
+    return this.#parts.records.hasDeadLetter(this.#record.id, letter)
+  }
+
   async put(letter: DeadLetter): Promise<boolean> {
-    const known = this.all()
-    const isIn = known.some(
-      (one) => one.siteId === letter.siteId && one.sessionId === letter.sessionId,
-    )
-    if (!isIn && known.length >= DEAD_LETTERS_MAX) return false
-    await this.#parts.records.putDeadLetter(this.#record.id, letter)
+    const { records } = this.#parts
+    const { id } = this.#record
+    if (!this.has(letter) && records.countDeadLetters(id) >= DEAD_LETTERS_MAX) return false
+    await records.putDeadLetter(id, letter)
     return true
   }
 

@@ -17,6 +17,8 @@ import type { SentRow } from './rows.js'
 export const REFUSED_IN_ROW_MAX = 16
 
 export interface Letters {
+  /** True: the session is a dead letter already, and the attempt that refused it is being repeated. */
+  has(letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): boolean
   /** @returns false: the list is full */
   put(letter: DeadLetter): Promise<boolean>
 }
@@ -151,13 +153,16 @@ class Delivering {
     { siteId, sessionId }: SentRow,
     { status, text }: { readonly status: number | null; readonly text: string },
   ): Promise<Settled> {
-    if (this.refusedInRow >= REFUSED_IN_ROW_MAX)
+    const { letters, clockMs } = this.#parts
+    // A repetition refuses the same ones again. If they counted again, it would end there each time.
+    const isNew = !letters.has({ siteId, sessionId })
+    if (isNew && this.refusedInRow >= REFUSED_IN_ROW_MAX)
       return blocked(status, `${REFUSED_IN_ROW_MAX} events in a row were refused: ${text}`)
-    const at = new Date(this.#parts.clockMs()).toISOString()
-    if (!(await this.#parts.letters.put({ siteId, sessionId, at, status, text })))
+    const at = new Date(clockMs()).toISOString()
+    if (!(await letters.put({ siteId, sessionId, at, status, text })))
       return blocked(status, `the list of dead letters is full: ${text}`)
-    this.refusedInRow++
-    this.deadLettered++
+    this.refusedInRow += Number(isNew)
+    this.deadLettered += Number(isNew)
     return { kind: 'delivered', status }
   }
 }

@@ -98,7 +98,32 @@ export function numberOf(key: StreamKey, { number }: Pending): string {
   return key === LIVE ? String(number) : `b${key}-${number}`
 }
 
-export function more(stream: Stream | Backfill | undefined, delivered: number): Partial<Backfill> {
+/** The state after an attempt: the cursor behind what was settled, and the counts, of a repetition each session once. */
+export function counting(
+  state: DestinationState,
+  key: StreamKey,
+  { number, to }: Pending,
+  { outcome, delivered, deadLettered, rejected }: Delivered,
+): DestinationState {
+  const stream = streamOf(state, key)
+  const pending = stream?.pending?.number === number ? stream.pending : null
+  const before = pending?.counted ?? { delivered: 0, rejected: 0 }
+  const counted = {
+    delivered: Math.max(before.delivered, delivered),
+    rejected: Math.max(before.rejected, rejected),
+  }
+  const settled = { cursor: to, pending: null, ...more(stream, delivered) }
+  const change =
+    outcome.kind === 'delivered' ? settled : { pending: pending && { ...pending, counted } }
+  return {
+    ...(pending === null ? state : changed(state, key, change)),
+    delivered: state.delivered + counted.delivered - before.delivered,
+    deadLettered: state.deadLettered + deadLettered,
+    rejected: (state.rejected ?? 0) + counted.rejected - before.rejected,
+  }
+}
+
+function more(stream: Stream | Backfill | undefined, delivered: number): Partial<Backfill> {
   return stream !== undefined && 'delivered' in stream
     ? { delivered: stream.delivered + delivered }
     : {}

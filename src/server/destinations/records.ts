@@ -63,6 +63,13 @@ export interface Pending {
   readonly to: ArrivalPlace
   readonly sessions: number
   readonly sinceMs: number
+  /** What failed attempts with these bounds had delivered. A repetition counts only what is beyond it. */
+  readonly counted?: Counted
+}
+
+export interface Counted {
+  readonly delivered: number
+  readonly rejected: number
 }
 
 export interface Stream {
@@ -177,6 +184,13 @@ export class DestinationRecords {
 
   countDeadLetters(id: string): number {
     return this.#deadLetters.getKeysCount(lettersOf(id))
+  }
+
+  hasDeadLetter(
+    id: string,
+    { siteId, sessionId }: Pick<DeadLetter, 'siteId' | 'sessionId'>,
+  ): boolean {
+    return this.#deadLetters.doesExist([id, `${siteId}/${sessionId}`])
   }
 
   async putDeadLetter(id: string, letter: DeadLetter): Promise<void> {

@@ -91,6 +91,33 @@ describe('refusals', () => {
     expect(new Set(ids()).size).toBe(40)
   })
 
+  test('resumed, the next sixteen go through', async () => {
+    receiver.reply = () => ({ status: 400, text: 'no' })
+    const courier = await add()
+    await t.send('acme', 1, batch(1, sent(1, 20)))
+    await until(() => current(courier).state.blocked)
+    await later(courier)
+    await until(() => current(courier).state.live.pending === null)
+    expect(destinations.records.countDeadLetters(courier.record.id)).toBe(20)
+    expect(current(courier).state).toMatchObject({ deadLettered: 20, delivered: 0 })
+  })
+
+  test('a batch that is repeated after a part of it was settled counts each session once', async () => {
+    const isThere = (text: string, n: number) => text.includes(idOf(n))
+    receiver.reply = ({ text }) => {
+      if (isThere(text, 3)) return { status: isThere(text, 1) ? 413 : 503 }
+      return { status: isThere(text, 2) ? 422 : 200 }
+    }
+    const courier = await add()
+    await t.send('acme', 1, batch(1, sent(1, 4)))
+    await until(() => current(courier).state.failures === 3)
+    expect(current(courier).state).toMatchObject({ delivered: 1, deadLettered: 1 })
+    receiver.reply = bad(2)
+    await later(courier)
+    await until(() => current(courier).state.live.pending === null)
+    expect(current(courier).state).toMatchObject({ delivered: 3, deadLettered: 1 })
+  })
+
   test('a list of dead letters that is full blocks, too', async () => {
     receiver.reply = () => ({ status: 400, text: 'no' })
     const courier = await add()
