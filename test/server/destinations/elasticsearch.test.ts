@@ -121,6 +121,8 @@ describe('items', () => {
 test.each([
   [200, 'hello', 'blocked'],
   [200, '{"errors":false,"items":[{"create":{"status":201}}]}', 'blocked'],
+  [200, '{"errors":false,"items":[]}', 'blocked'],
+  [200, '{"errors":false,"items":{"length":2}}', 'blocked'],
   [200, 'x'.repeat(5 * 2 ** 20), 'refused'],
   [413, '', 'refused'],
   [401, '', 'blocked'],

@@ -133,14 +133,15 @@ const itemSchema = z.object({
 const answerSchema = z.object({ items: z.array(z.record(z.string(), itemSchema)) })
 type Item = z.output<typeof itemSchema>
 
-/** Null: the text is no answer of _bulk. No items: each of the `events` was taken. */
+/** Null: the text is no answer of _bulk for so many `events`. No items: each of them was taken. */
 function itemsOf(text: string, events: number): Item[] | null {
   try {
     const answer: unknown = JSON.parse(text)
-    const said = answer as { readonly errors?: unknown; readonly items?: { length?: unknown } }
-    if (said.errors === false && said.items?.length === events) return []
-    const { items } = answerSchema.parse(answer)
-    return items.flatMap((one) => Object.values(one))
+    const said = answer as { readonly errors?: unknown; readonly items?: unknown }
+    const isFor = Array.isArray(said.items) && said.items.length === events
+    if (said.errors === false && isFor) return []
+    const items = answerSchema.parse(answer).items.flatMap((one) => Object.values(one))
+    return items.length === events ? items : null
   } catch {
     return null
   }
@@ -153,7 +154,7 @@ function outcomeOfBulk(answer: WholeAnswer, events: number): Outcome {
     return { kind: 'refused', status, text: 'the answer is too long' }
   const items = answer.isWhole ? itemsOf(answer.text, events) : null
   if (items?.length === 0) return { kind: 'delivered', status }
-  if (items?.length !== events)
+  if (items === null)
     return {
       kind: 'blocked',
       status,
