@@ -112,6 +112,9 @@ describe('codes', () => {
   test.each([['<html>'], ['[]'], ['{"code":"x"}'], ['']])('%j has none', async (text) => {
     receiver.reply = () => ({ status: 503, text })
     expect(await send([row(0)])).toMatchObject({ kind: 'later', status: 503 })
+    // Nobody says that it was taken.
+    receiver.reply = () => ({ status: 200, text })
+    expect(await send([row(0)])).toMatchObject({ kind: 'blocked', status: 200 })
   })
 })
 

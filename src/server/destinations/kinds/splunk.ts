@@ -157,7 +157,11 @@ function outcomeOfCode(
   const { status } = answer
   const outcome = outcomeOf(answer, Date.now())
   const code = said?.code
-  if (code === undefined) return outcome
+  if (code === undefined) {
+    // Something else answers, such as a proxy, and nothing was taken.
+    const text = `the answer is not one of an HTTP Event Collector: ${shown(answer.text)}`
+    return outcome.kind === 'delivered' ? { kind: 'blocked', status, text } : outcome
+  }
   const text = shown(`code ${code}: ${said!.text}`)
   if (outcome.kind === 'delivered')
     return SLOW_DOWN.has(code) ? { ...outcome, afterMs: SLOW_DOWN_MS } : outcome
