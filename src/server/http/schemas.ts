@@ -71,7 +71,7 @@ export const gapSchema = z.object({
   meterId: z.string(),
   reason: z.string().meta({
     description:
-      '`missing`: batches that have not arrived; `storeRefused`, `sessionConflict`, `sessionsRefused`, `erased`, `deletedByOperator`: set by the server; others: as the meter reported.',
+      '`missing`: batches that have not arrived, `clockSetBack` if the meter’s clock was set back meanwhile, `notHeard` if nothing tells their age; `storeRefused`, `sessionConflict`, `sessionsRefused`, `erased`, `deletedByOperator`: set by the server; others: as the meter reported.',
   }),
   sessions: int.nullable(),
   fromBatch: int.nullable(),
