@@ -1,7 +1,7 @@
 /** What DuckDB says, in words that tell what to do. */
 import { describe, expect, test } from 'vitest'
 import { httpErrorOf } from '../../../src/server/http/http.js'
-import { explained } from '../../../src/server/store/duckdb/database.js'
+import { explained } from '../../../src/server/store/duckdb/errors.js'
 
 describe('a failure of the database', () => {
   test.each([

@@ -19,7 +19,9 @@ import type { Progress } from '../config.js'
 import { FairQueue } from '../fair-queue.js'
 import type { Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
-import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
+import { explained } from './errors.js'
+import { migrate } from './schema/migrate.js'
+import { MACROS } from './schema/schema.js'
 
 const MiB = 2 ** 20
 const BLOCK_BYTES = 64 * 1024
@@ -90,13 +92,22 @@ export class Database {
     const instance = await openInstance(path, options)
     const database = new Database(path, instance, options)
     try {
-      await database.#migrate(options.progress ?? (() => undefined))
+      await database.#migrate(options.progress)
       for (let i = 0; i < READERS; i++) database.#idle.push(await database.connect())
     } catch (error) {
       await database.close()
       throw error
     }
     return database
+  }
+
+  async #migrate(progress: Progress = () => undefined): Promise<void> {
+    const connection = await this.#instance.connect()
+    try {
+      await migrate(connection, this.path, progress)
+    } finally {
+      connection.closeSync()
+    }
   }
 
   /** Opens a connection for the caller alone. It is closed with the database. */
@@ -253,60 +264,6 @@ export class Database {
     for (const connection of this.#opened) if (!this.#lent.has(connection)) connection.closeSync()
     this.#instance.closeSync()
   }
-
-  async #migrate(progress: Progress): Promise<void> {
-    const connection = await this.#instance.connect()
-    try {
-      await connection.run('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)')
-      const rows = (
-        await connection.runAndReadAll('SELECT max(version) AS v FROM schema_version')
-      ).getRows()
-      const version = Number(rows[0]?.[0] ?? 0)
-      if (version > SCHEMA_VERSION) {
-        throw new AppError(
-          'STORE_NEWER',
-          `${this.path} was written by a newer tunmeter: its schema is version ${version}, this one knows up to ${SCHEMA_VERSION}`,
-          { hint: 'Install that version or a later one, or use another --data directory.' },
-        )
-      }
-      for (let next = version; next < SCHEMA_VERSION; next++) {
-        // A new file migrates at once, so nothing is reported.
-        await migrateStep(connection, next, version === 0 ? () => undefined : progress)
-      }
-      // A checkpoint frees the space of the old tables at once.
-      if (version > 0 && version < SCHEMA_VERSION) await connection.run('CHECKPOINT')
-    } finally {
-      connection.closeSync()
-    }
-  }
-}
-
-async function migrateStep(
-  connection: DuckDBConnection,
-  from: number,
-  progress: Progress,
-): Promise<void> {
-  const versions = { fromVersion: from, toVersion: from + 1 }
-  progress('rewriting the store for this version; the server listens afterwards', versions)
-  const begin = performance.now()
-  await connection.run('BEGIN')
-  for (const statement of MIGRATIONS[from]!.split(/;\n/).filter((s) => s.trim() !== '')) {
-    const start = performance.now()
-    const { rowsChanged } = await connection.run(statement)
-    if (rowsChanged === 0) continue
-    progress(`rewriting: ${statement.trim().split(/\s+/, 3).join(' ')}`, {
-      rows: rowsChanged,
-      seconds: secondsSince(start),
-    })
-  }
-  await connection.run(`INSERT INTO schema_version VALUES (${from + 1})`)
-  await connection.run('COMMIT')
-  progress('the store was rewritten', { ...versions, seconds: secondsSince(begin) })
-}
-
-/** Seconds with one decimal. */
-export function secondsSince(start: number): number {
-  return Math.round((performance.now() - start) / 100) / 10
 }
 
 async function openInstance(path: string, options: DatabaseOptions): Promise<DuckDBInstance> {
@@ -350,49 +307,6 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       cause: error,
     })
   }
-}
-
-const NO_SPACE = /no space left on device|disk quota exceeded/i
-
-export function isFull(error: unknown): boolean {
-  return (
-    NO_SPACE.test(messageOf(error)) || (error instanceof AppError && error.code === 'STORE_FULL')
-  )
-}
-
-/** DuckDB's messages that a caller or operator can act on. */
-const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint: string])[] = [
-  [
-    /^Out of Memory Error/,
-    'STORE_MEMORY',
-    'the query needs more memory than --store-memory gives',
-    'Use a shorter time range or more filters, or raise --store-memory.',
-  ],
-  [
-    /database has been invalidated/,
-    'STORE_STOPPED',
-    'the database has stopped after a failure',
-    'Free some space on the disk of --data, and restart the server. Acknowledged batches are kept.',
-  ],
-  [
-    NO_SPACE,
-    'STORE_FULL',
-    'the disk of --data is full',
-    'Free some space. Acknowledged batches are kept, and the server continues by itself.',
-  ],
-]
-
-/** @param cause a failure, or the reason why nothing is tried */
-export function storeFull(cause?: unknown): AppError {
-  return explained(new Error('No space left on device', { cause })) as AppError
-}
-
-/** The error as an AppError if a caller can act on it, else unchanged. */
-export function explained(error: unknown): unknown {
-  const found = EXPLAINED.find(([pattern]) => pattern.test(messageOf(error)))
-  if (found === undefined) return error
-  const [, code, message, hint] = found
-  return new AppError(code, message, { hint, cause: error })
 }
 
 /** Runs several queries in one snapshot. */

@@ -65,7 +65,8 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, explained, isFull, literal, rowsIn, secondsSince } from './database.js'
+import { Database, literal, rowsIn } from './database.js'
+import { explained, isFull } from './errors.js'
 import { copyDatabase } from './export/copy.js'
 import { ExportSlots } from './export/export-slots.js'
 import { Exporter, removeExports } from './export/exporter.js'
@@ -80,6 +81,7 @@ import { count, facts, page } from './read/pages.js'
 import { isParty } from './read/sql-parts.js'
 import { summary, usage } from './read/summary.js'
 import { isInterrupted, openCountSql } from './read/where.js'
+import { secondsSince } from './schema/migrate.js'
 import { Erasure, isOf } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
 import { adoptJournal } from './write/old-journal.js'

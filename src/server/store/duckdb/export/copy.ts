@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { AppError } from '../../../../base/errors.js'
-import { type Database, explained, literal } from '../database.js'
+import { type Database, literal } from '../database.js'
+import { explained } from '../errors.js'
 
 /** The log of a copy: none, but the time of the copy, by which a server that starts on it knows that it was restored. */
 export const COPY_LOG = 'copy '
