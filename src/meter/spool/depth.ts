@@ -1,5 +1,5 @@
 /** Counts the spool's content as it changes, because reading a million batches would take too long. */
-import { type BatchEntry, diskBytes, parseEntry } from './format.js'
+import { type BatchEntry, diskBytes, type Identity, parseEntry } from './format.js'
 import type { StoreFile } from './store-file.js'
 
 export interface Tally {
@@ -68,6 +68,24 @@ export class Depth {
       const entry = parseEntry(value)
       if (entry !== null) this.quarantine(entry, 1)
     }
+  }
+
+  /** What waits, for the identity beside the data file. */
+  unsent(): Identity['unsent'] {
+    return {
+      sessions: this.#tally.sessions,
+      fromUs: this.#firstWithSessions(false)?.fromUs ?? 0,
+      toUs: this.#firstWithSessions(true)?.toUs ?? 0,
+    }
+  }
+
+  /** Skips batches without sessions, because they have no span. */
+  #firstWithSessions(reverse: boolean): BatchEntry | null {
+    for (const { value } of this.#store.batches.getRange({ reverse })) {
+      const entry = parseEntry(value)
+      if (entry !== null && entry.sessions > 0) return entry
+    }
+    return null
   }
 
   #mark(): number {

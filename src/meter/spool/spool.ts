@@ -185,7 +185,7 @@ export class Spool {
       this.#gaps.putBack()
       throw error
     }
-    this.#identity.note(() => this.#unsent())
+    this.#identity.note(() => this.#depth.unsent())
     this.#changed()
     return number
   }
@@ -230,7 +230,7 @@ export class Spool {
       })
       this.#inFlight.delete(number)
       if (entry !== null) this.#depth.waiting(entry, -1)
-      this.#identity.note(() => this.#unsent())
+      this.#identity.note(() => this.#depth.unsent())
     })
   }
 
@@ -334,7 +334,7 @@ export class Spool {
     // A full disk must not keep the process from ending. It then loses the gaps in memory, but no batch.
     await this.#store.write((w) => this.#saveGaps(w, this.#gaps.list())).catch(() => undefined)
     try {
-      this.#identity.save({ unsent: this.#unsent() })
+      this.#identity.save({ unsent: this.#depth.unsent() })
     } finally {
       await this.#store.close()
       this.#lock.release()
@@ -402,22 +402,5 @@ export class Spool {
     else this.#depth.waiting(entry, -1)
     for (const gap of freed) this.#gaps.add(gap)
     this.lost(loss)
-  }
-
-  #unsent(): Identity['unsent'] {
-    return {
-      sessions: this.#depth.tally.sessions,
-      fromUs: this.#firstWithSessions(false)?.fromUs ?? 0,
-      toUs: this.#firstWithSessions(true)?.toUs ?? 0,
-    }
-  }
-
-  /** Skips batches without sessions, because they have no span. */
-  #firstWithSessions(reverse: boolean): BatchEntry | null {
-    for (const { value } of this.#store.batches.getRange({ reverse })) {
-      const entry = parseEntry(value)
-      if (entry !== null && entry.sessions > 0) return entry
-    }
-    return null
   }
 }
