@@ -1,11 +1,10 @@
 /**
- * The embedded store: a log and one DuckDB file behind the Store interface. Each job has its own file in this folder.
+ * The embedded store: a log and one DuckDB file behind the Store interface, which has the types of all requests and
+ * answers. Each job has its own file in this folder.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { Log } from '../../log/log.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS, type StoreConfig } from '../config.js'
@@ -20,53 +19,18 @@ import {
   peerEvents,
 } from '../peer-queries.js'
 import type {
-  Arrived,
-  ArrivedCount,
-  ArrivedRequest,
   Cancel,
-  CatalogEntry,
   CatalogVersion,
-  Changes,
-  ChangesRequest,
-  ConnectionsRequest,
-  Coverage,
-  CsvPiece,
-  EntryName,
-  ExportOptions,
-  FilterAttributes,
-  Gap,
-  Histogram,
-  HistogramRequest,
   LogFilter,
-  LogRow,
   LooseLoss,
-  Matrix,
-  MatrixRequest,
-  MeterStatus,
-  NewPairs,
-  NewPairsRequest,
-  Page,
-  PageRequest,
-  PeerConnection,
-  PeerEventRow,
-  PeerPage,
-  PeerPageRequest,
-  Sort,
-  Span,
   Store,
   StoredSession,
-  StoreFacts,
   StoreStats,
-  Subject,
-  Summary,
-  SummaryRequest,
-  UsageRequest,
-  UsageRow,
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, literal, rowsIn } from './database.js'
-import { explained, isFull } from './errors.js'
+import { Database, rowsIn } from './database.js'
+import { explained } from './errors.js'
 import { copyDatabase } from './export/copy.js'
 import { ExportSlots } from './export/export-slots.js'
 import { Exporter, removeExports } from './export/exporter.js'
@@ -78,14 +42,12 @@ import { histogram } from './read/histogram.js'
 import { matrix } from './read/matrix.js'
 import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
-import { isParty } from './read/sql-parts.js'
 import { summary, usage } from './read/summary.js'
-import { isInterrupted, openCountSql } from './read/where.js'
+import { openCountSql } from './read/where.js'
 import { secondsSince } from './schema/migrate.js'
-import { Erasure, isOf } from './write/erasure.js'
-import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
+import { Deletions } from './write/deletions.js'
+import { isOf } from './write/erasure.js'
 import { adoptJournal } from './write/old-journal.js'
-import { Retention } from './write/retention.js'
 import { ROLL_ROWS } from './write/rollup.js'
 import { Writer } from './write/writer.js'
 
@@ -99,7 +61,6 @@ export interface DuckStoreOptions extends StoreConfig {
   readonly sliceRows?: number
 }
 
-const DAY_US = 86400e6
 const WAL_BYTES_MAX = 64 * 2 ** 20
 
 /** See peerConnections(). */
@@ -109,8 +70,7 @@ const CONNECTION_KEY =
 export class DuckStore implements Store {
   readonly #database: Database
   readonly #writer: Writer
-  readonly #retention: Retention
-  readonly #erasure: Erasure
+  readonly #deletions: Deletions
   readonly #catalogs: DuckDBConnection
   readonly #clockUs: () => number
   readonly #exports: Exporter
@@ -119,19 +79,14 @@ export class DuckStore implements Store {
   private constructor(
     database: Database,
     writer: Writer,
-    connections: { retention: DuckDBConnection; catalogs: DuckDBConnection },
+    connections: { deletions: DuckDBConnection; catalogs: DuckDBConnection },
     options: DuckStoreOptions,
   ) {
     this.#database = database
     this.#writer = writer
-    this.#retention = new Retention(connections.retention, {
-      mutex: writer.mutex,
-      between: (work) => writer.expiringBetweenGroups(work),
-      makeRoom: () => writer.checkpointIfTight(),
-    })
-    this.#erasure = new Erasure(connections.retention, (work) => writer.deletingBetweenGroups(work))
-    this.#catalogs = connections.catalogs
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+    this.#deletions = new Deletions(connections.deletions, writer, this.#clockUs)
+    this.#catalogs = connections.catalogs
     this.#exports = new Exporter(new ExportSlots(database, () => writer.applied()), {
       directory: options.directory,
       clockUs: this.#clockUs,
@@ -178,7 +133,7 @@ export class DuckStore implements Store {
     const seconds = secondsSince(start)
     // It takes long only for a file of an older version, or after a kill.
     if (seconds > 1) options.progress?.('sums by the hour are up to date', { seconds })
-    const connections = { retention: await database.connect(), catalogs: await database.connect() }
+    const connections = { deletions: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)
   }
 
@@ -195,51 +150,41 @@ export class DuckStore implements Store {
     await inWords(this.#writer.submit({ orgId, siteId, batch: null, sessions, losses }))
   }
 
-  page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
-    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+  readonly page: Store['page'] = (orgId, request, cancel) =>
+    this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       page(c, orgId, { ...request, filter }, nowUs),
     )
-  }
 
-  count(orgId: string, given: LogFilter, cancel?: Cancel): Promise<number> {
-    return this.#ask(orgId, given, cancel, (c, filter, nowUs) => count(c, orgId, filter, nowUs))
-  }
+  readonly count: Store['count'] = (orgId, given, cancel) =>
+    this.#ask(orgId, given, cancel, (c, filter, nowUs) => count(c, orgId, filter, nowUs))
 
-  attributes(orgId: string, given: LogFilter, cancel?: Cancel): Promise<FilterAttributes> {
-    return this.#ask(orgId, given, cancel, (c, filter, nowUs) =>
-      attributes(c, orgId, filter, nowUs),
-    )
-  }
+  readonly attributes: Store['attributes'] = (orgId, given, cancel) =>
+    this.#ask(orgId, given, cancel, (c, filter, nowUs) => attributes(c, orgId, filter, nowUs))
 
-  summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
-    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+  readonly summary: Store['summary'] = (orgId, request, cancel) =>
+    this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       summary(c, orgId, { ...request, filter }, nowUs),
     )
-  }
 
-  matrix(orgId: string, request: MatrixRequest, cancel?: Cancel): Promise<Matrix> {
-    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+  readonly matrix: Store['matrix'] = (orgId, request, cancel) =>
+    this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       matrix(c, orgId, { ...request, filter }, nowUs),
     )
-  }
 
-  changes(orgId: string, request: ChangesRequest, cancel?: Cancel): Promise<Changes> {
-    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+  readonly changes: Store['changes'] = (orgId, request, cancel) =>
+    this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       changes(c, orgId, { ...request, filter }, nowUs),
     )
-  }
 
-  newPairs(orgId: string, request: NewPairsRequest, cancel?: Cancel): Promise<NewPairs> {
-    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+  readonly newPairs: Store['newPairs'] = (orgId, request, cancel) =>
+    this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       newPairs(c, orgId, { ...request, filter }, nowUs),
     )
-  }
 
-  histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram> {
-    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+  readonly histogram: Store['histogram'] = (orgId, request, cancel) =>
+    this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       histogram(c, orgId, { ...request, filter }, nowUs),
     )
-  }
 
   #ask<T>(
     orgId: string,
@@ -265,53 +210,25 @@ export class DuckStore implements Store {
     return this.#database.read(orgId, work, cancel?.signal)
   }
 
-  usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
-    return this.#read(orgId, (c) => usage(c, orgId, request), cancel)
-  }
+  readonly usage: Store['usage'] = (orgId, request, cancel) =>
+    this.#read(orgId, (c) => usage(c, orgId, request), cancel)
 
-  facts(orgId: string, filter: LogFilter): Promise<StoreFacts> {
-    return this.#read(orgId, (c) => facts(c, orgId, filter))
-  }
+  readonly facts: Store['facts'] = (orgId, filter) =>
+    this.#read(orgId, (c) => facts(c, orgId, filter))
 
-  rows(
-    orgId: string,
-    filter: LogFilter,
-    sort: Sort,
-    cancel?: Cancel,
-  ): AsyncGenerator<readonly LogRow[]> {
-    return this.#exports.rows(orgId, filter, sort, cancel)
-  }
+  readonly rows: Store['rows'] = (orgId, filter, sort, cancel) =>
+    this.#exports.rows(orgId, filter, sort, cancel)
 
-  csv(
-    orgId: string,
-    filter: LogFilter,
-    sort: Sort,
-    options?: ExportOptions,
-  ): AsyncGenerator<CsvPiece> {
-    return this.#exports.csv(orgId, filter, sort, options)
-  }
+  readonly csv: Store['csv'] = (orgId, filter, sort, options) =>
+    this.#exports.csv(orgId, filter, sort, options)
 
-  parquet(
-    orgId: string,
-    filter: LogFilter,
-    sort: Sort,
-    options?: ExportOptions,
-  ): Promise<Readable> {
-    return this.#exports.parquet(orgId, filter, sort, options)
-  }
+  readonly parquet: Store['parquet'] = (orgId, filter, sort, options) =>
+    this.#exports.parquet(orgId, filter, sort, options)
 
-  gaps(
-    orgId: string,
-    fromUs: number,
-    toUs: number,
-    siteIds?: readonly number[],
-  ): Promise<readonly Gap[]> {
-    return this.#read(orgId, (c) =>
-      gaps(rowsIn(c), orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }),
-    )
-  }
+  readonly gaps: Store['gaps'] = (orgId, fromUs, toUs, siteIds) =>
+    this.#read(orgId, (c) => gaps(rowsIn(c), orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }))
 
-  meters(orgId: string, cancel?: Cancel): Promise<readonly MeterStatus[]> {
+  readonly meters: Store['meters'] = (orgId, cancel) => {
     const nowUs = this.#clockUs()
     return this.#read(
       orgId,
@@ -320,72 +237,41 @@ export class DuckStore implements Store {
     )
   }
 
-  coverage(
-    orgId: string,
-    range: Span,
-    siteIds?: readonly number[],
-    cancel?: Cancel,
-  ): Promise<Coverage> {
-    return this.#read(orgId, (c) => coverage(rowsIn(c), orgId, range, siteIds), cancel)
-  }
+  readonly coverage: Store['coverage'] = (orgId, range, siteIds, cancel) =>
+    this.#read(orgId, (c) => coverage(rowsIn(c), orgId, range, siteIds), cancel)
 
-  peerEvents(orgId: string, request: PeerPageRequest, cancel?: Cancel): Promise<PeerPage> {
-    return this.#read(orgId, (c) => peerEvents(rowsIn(c), orgId, request), cancel)
-  }
+  readonly peerEvents: Store['peerEvents'] = (orgId, request, cancel) =>
+    this.#read(orgId, (c) => peerEvents(rowsIn(c), orgId, request), cancel)
 
-  peerConnections(
-    orgId: string,
-    request: ConnectionsRequest,
-    cancel?: Cancel,
-  ): Promise<readonly PeerConnection[]> {
-    return this.#read(
-      orgId,
-      (c) => peerConnections(rowsIn(c), orgId, request, CONNECTION_KEY),
-      cancel,
-    )
-  }
+  readonly peerConnections: Store['peerConnections'] = (orgId, request, cancel) =>
+    this.#read(orgId, (c) => peerConnections(rowsIn(c), orgId, request, CONNECTION_KEY), cancel)
 
-  peerEventsOf(orgId: string, subject: Subject): Promise<number> {
-    return this.#read(orgId, (c) => countPeerEvents(rowsIn(c), orgId, isOf(subject)))
-  }
+  readonly peerEventsOf: Store['peerEventsOf'] = (orgId, subject) =>
+    this.#read(orgId, (c) => countPeerEvents(rowsIn(c), orgId, isOf(subject)))
 
-  arrivedPeers(orgId: string, request: ArrivedRequest): Promise<Arrived<PeerEventRow>> {
-    return this.#database.read(orgId, (c) => arrivedPeers(rowsIn(c), orgId, request))
-  }
+  readonly arrivedPeers: Store['arrivedPeers'] = (orgId, request) =>
+    this.#database.read(orgId, (c) => arrivedPeers(rowsIn(c), orgId, request))
 
-  countArrivedPeers(
-    orgId: string,
-    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
-  ): Promise<ArrivedCount> {
-    return this.#database.read(orgId, (c) => countArrivedPeers(rowsIn(c), orgId, request))
-  }
+  readonly countArrivedPeers: Store['countArrivedPeers'] = (orgId, request) =>
+    this.#database.read(orgId, (c) => countArrivedPeers(rowsIn(c), orgId, request))
 
-  lastArrival(orgId?: string): number {
-    return this.#writer.lastArrival(orgId)
-  }
+  readonly lastArrival: Store['lastArrival'] = (orgId) => this.#writer.lastArrival(orgId)
 
-  arrived(orgId: string, request: ArrivedRequest): Promise<Arrived> {
-    return this.#database.read(orgId, async (c) =>
+  readonly arrived: Store['arrived'] = (orgId, request) =>
+    this.#database.read(orgId, async (c) =>
       arrived(c, orgId, { ...request, filter: await withTextIds(c, orgId, request.filter) }),
     )
-  }
 
-  countArrived(
-    orgId: string,
-    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
-  ): Promise<ArrivedCount> {
-    return this.#database.read(orgId, async (c) =>
+  readonly countArrived: Store['countArrived'] = (orgId, request) =>
+    this.#database.read(orgId, async (c) =>
       countArrived(c, orgId, { ...request, filter: await withTextIds(c, orgId, request.filter) }),
     )
-  }
 
-  catalog(orgId: string): Promise<CatalogVersion> {
-    return this.#database.read(orgId, (c) => readCatalog(c, orgId))
-  }
+  readonly catalog: Store['catalog'] = (orgId) =>
+    this.#database.read(orgId, (c) => readCatalog(c, orgId))
 
-  namesOf(orgId: string, entry: CatalogEntry): Promise<readonly EntryName[]> {
-    return this.#database.read(orgId, (c) => namesOf(c, orgId, entry))
-  }
+  readonly namesOf: Store['namesOf'] = (orgId, entry) =>
+    this.#database.read(orgId, (c) => namesOf(c, orgId, entry))
 
   putCatalog(
     orgId: string,
@@ -396,108 +282,24 @@ export class DuckStore implements Store {
     return inWords(this.#writer.mutex.run(write))
   }
 
-  /** Runs between groups of batches. Each time it closes at most CLOSE_SESSIONS_MAX sessions. */
-  closeInterrupted(): Promise<number> {
-    return this.#closeInterrupted()
-  }
+  readonly closeInterrupted: Store['closeInterrupted'] = () => this.#deletions.closeInterrupted()
 
-  async #closeInterrupted(which?: string): Promise<number> {
-    // Acknowledged batches may show that a session is not interrupted.
-    await this.#writer.applied()
-    let closed = 0
-    for (;;) {
-      const some = await this.#writer.closeInterrupted(which)
-      closed += some
-      if (some < CLOSE_SESSIONS_MAX) return closed
-    }
-  }
+  readonly expire: Store['expire'] = (orgId, beforeUs, cancel) =>
+    this.#deletions.expire(orgId, beforeUs, cancel)
 
-  async expire(orgId: string, beforeUs: number, cancel?: Pick<Cancel, 'late'>): Promise<number> {
-    const behind = await this.#writer.applied()
-    if (behind !== null) cancel?.late?.(behind)
-    const expire = () => this.#retention.expire(orgId, beforeUs)
-    const deleted = await expire().catch(async (error: unknown) => {
-      if (!isFull(error)) throw error
-      // Deleting needs free space before it can make more.
-      await this.#writer.freeLog()
-      return expire()
-    })
-    if (deleted > 0) await this.#retention.compactUsage()
-    await this.#retention.compactRollup()
-    if (deleted > 0) await this.#writer.checkpointIfTight(true)
-    return deleted
-  }
+  readonly erase: Store['erase'] = (orgId, subject) =>
+    inWords(this.#deletions.erase(orgId, subject))
 
-  erase(orgId: string, subject: Subject): Promise<number> {
-    return inWords(this.#erase(orgId, subject))
-  }
+  readonly pseudonymise: Store['pseudonymise'] = (orgId, subject, addresses) =>
+    inWords(this.#deletions.pseudonymise(orgId, subject, addresses))
 
-  async #erase(orgId: string, subject: Subject): Promise<number> {
-    await this.#emptyLog()
-    // An erased open session leaves no totals, because its meter reports it again. Nobody reports the interrupted ones
-    // again, so they must be ended first and leave their totals.
-    const silent = `t.org_id = ${literal(orgId)} AND ${isParty(subject)} AND ${isInterrupted(this.#clockUs())}`
-    await this.#closeInterrupted(silent)
-    const erased = await this.#erasure.erase(orgId, subject)
-    await this.#retention.compactUsage()
-    // The sums by the hour hold the person's id until sums that cancel each other are compacted.
-    if (erased > 0) await this.#retention.compactRollupNow()
-    return erased
-  }
+  readonly removeSessions: Store['removeSessions'] = (orgId, siteId) =>
+    inWords(this.#deletions.removeSessions(orgId, siteId))
 
-  pseudonymise(orgId: string, subject: Subject, addresses: readonly string[]): Promise<number> {
-    return inWords(this.#pseudonymise(orgId, subject, addresses))
-  }
+  readonly removeOrg: Store['removeOrg'] = (orgId) => inWords(this.#deletions.removeOrg(orgId))
 
-  async #pseudonymise(
-    orgId: string,
-    subject: Subject,
-    addresses: readonly string[],
-  ): Promise<number> {
-    await this.#emptyLog()
-    await this.closeInterrupted()
-    const replaced = await this.#erasure.pseudonymise(orgId, subject, addresses)
-    if (replaced > 0) await this.#retention.compactRollupNow()
-    return replaced
-  }
-
-  removeSessions(orgId: string, siteId: number): Promise<number> {
-    return inWords(this.#removeSessions(orgId, siteId))
-  }
-
-  async #removeSessions(orgId: string, siteId: number): Promise<number> {
-    await this.#emptyLog()
-    const removed = await this.#erasure.removeSessions(orgId, siteId)
-    await this.#retention.compactUsage()
-    if (removed > 0) await this.#retention.compactRollupNow()
-    return removed
-  }
-
-  removeOrg(orgId: string): Promise<number> {
-    return inWords(this.#removeOrg(orgId))
-  }
-
-  async #removeOrg(orgId: string): Promise<number> {
-    await this.#emptyLog()
-    const removed = await this.#erasure.removeOrg(orgId)
-    await this.#writer.reload()
-    return removed
-  }
-
-  /** Applies all acknowledged batches, because sessions still in the log would come back after the deletion. */
-  async #emptyLog(): Promise<void> {
-    await this.#writer.forgetApplied()
-    if ((await this.#writer.applied(Number.POSITIVE_INFINITY)) !== null)
-      throw new AppError('STORE_BUSY', 'the database is behind the log: nothing was deleted', {
-        hint: 'Try again in a few seconds.',
-      })
-  }
-
-  async expireUsage(beforeMonth: string): Promise<void> {
-    await this.#writer.tidyLog().catch(() => undefined)
-    const now = this.#clockUs()
-    return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
-  }
+  readonly expireUsage: Store['expireUsage'] = (beforeMonth) =>
+    this.#deletions.expireUsage(beforeMonth)
 
   /** Backups run one at a time. */
   backup(directory: string): Promise<void> {
