@@ -11,86 +11,52 @@ const SHARED = [
 ].map((folder) => `${folder}/**/*.test.ts`)
 
 /**
- * Files of more than about ten seconds each: they start programs, kill them, or fill stores. They are `npm run
+ * Files of more than about three seconds each: they start programs, kill them, or fill stores. They are `npm run
  * test:long`, so that `npm test` is short enough to be run before every commit. test/architecture.test.ts looks that each
  * exists.
  */
 export const LONG = Object.entries({
-  cli: [
-    ...[
-      'cli',
-      'demo',
-      'log',
-      'meter',
-      'meter-output',
-      'newt-log',
-      'server-commands',
-      'server-tls',
-      'store',
-    ],
-    ...['replay-inputs', 'replay-order', 'replay-pipe', 'replay-server', 'several-servers'],
-  ],
-  library: ['library'],
-  'meter/capture': ['source-live', 'source-real', 'worker'],
-  'meter/spool': ['spool'],
-  native: ['engine', 'flow-hash', 'observation-point'],
-  release: ['command-line', 'editions'],
-  scripts: ['vitest-report'],
-  'server/control': ['contract/audit', 'contract/control'],
-  'server/destinations': ['destinations'],
-  'server/http': [
-    ...[
-      'audit',
-      'destination-kinds',
-      'destinations',
-      'docs',
-      'exports',
-      'faults',
-      'full-disk',
-      'isolation',
-    ],
-    ...['large-counts', 'maintenance', 'one-answer', 'pangolin', 'peers', 'removal', 'server'],
-    'subject',
-  ],
-  'server/query': ['completeness', 'pages'],
-  'server/store': [
-    ...[
-      'contract/catalogs',
-      'contract/history',
-      'contract/operations',
-      'contract/persons',
-      'postgres/control',
-      'postgres/ledger',
-      'postgres/peer-log',
-    ],
-    ...[
-      'applier',
-      'backup',
-      'clickhouse-store',
-      'conflicts',
-      'erasure',
-      'exports',
-      'exports-beside',
-      'known-ids',
-      'lives',
-    ],
-    ...[
-      'busy-kills',
-      'clickhouse-faults',
-      'clickhouse-kills',
-      'log-kills',
-      'meters',
-      'migrations',
-      'names',
-      'peer',
-      'peers',
-      'rollup',
-      'sums',
-      'terms',
-      'two-engines',
-    ],
-  ],
-}).flatMap(([folder, names]) => names.map((name) => `test/${folder}/${name}.test.ts`))
+  cli: `
+    cli community-id connected demo export-ipfix log meter meter-output newt-log replay-inputs
+    replay-order replay-pipe replay-server retention server-commands server-tls several-servers
+    store user-mistakes
+  `,
+  fuzz: 'crashes',
+  library: 'library',
+  'meter/capture': 'source-live source-real worker',
+  'meter/spool': 'spool',
+  native: 'engine flow-hash observation-point',
+  packaging: 'units',
+  release: 'command-line deb editions',
+  scripts: 'vitest-report',
+  'server/alerts': 'alerts',
+  'server/control': 'contract/audit contract/control contract/documents',
+  'server/destinations': `
+    at-least-once broken-tls changes clock-set-back destinations refusals
+  `,
+  'server/http': `
+    alerts audit completeness-full destination-kinds destinations docs exports faults full-disk
+    isolation large-counts maintenance one-answer pangolin peers removal server sessions
+    settings site-completeness site-metrics subject subject-in-flight views watched-metrics
+  `,
+  'server/ingest': 'newt refused',
+  'server/query': `
+    completeness completeness-claims completeness-edges completeness-order completeness-sites
+    completeness-two-meters pages
+  `,
+  'server/store': `
+    applier backup busy-kills chunks clickhouse-faults clickhouse-kills clickhouse-store
+    conflicts contract/catalogs contract/history contract/operations contract/persons csv
+    erasure exports exports-beside known-ids limits lives log-kills matrix meters migrations
+    names peer peers postgres/control postgres/ledger postgres/peer-log rollup sums terms
+    two-engines writer
+  `,
+}).flatMap(([folder, names]) =>
+  names
+    .trim()
+    .split(/\s+/)
+    .map((name) => `test/${folder}/${name}.test.ts`),
+)
 
 export default defineConfig({
   test: {
