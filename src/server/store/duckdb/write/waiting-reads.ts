@@ -14,9 +14,9 @@ export class WaitingReads {
     return this.#reads.length > 0
   }
 
-  /** The last log entry that any read waits for, which is that of the newest read. */
+  /** The last log entry that any read waits for, which is that of the newest read. Infinity: none waits. */
   get wantedLsn(): number {
-    return this.#reads.at(-1)?.lsn ?? 0
+    return this.#reads.at(-1)?.lsn ?? Number.POSITIVE_INFINITY
   }
 
   /** @returns false after waitMs without success */

@@ -8,20 +8,19 @@
  * (checkpointer.ts), closing interrupted sessions, erasures. Receipts do not wait for chores. Sums by the hour are
  * made at the same time, on another connection (rollup.ts).
  *
- * If the database refuses one batch but accepts others, the batch is skipped, counted, and recorded as a gap. While the
- * database accepts nothing (a full disk), the applier retries every RETRY_MS (1 s) and with each read.
+ * A batch that the database refuses is skipped (commit-or-skip.ts). While the database accepts nothing (a full disk), the
+ * applier retries every RETRY_MS (1 s) and with each read.
  *
  * A read waits until the database holds the batches that were acknowledged before the read (applied(), up to 10 s), and
  * for no later ones. Groups are short for that, and a checkpoint, which may take longer than many groups, waits for
  * reads unless it is overdue.
  *
- * Limits: GROUP_SESSIONS_MAX in a transaction; MEMORY_SESSIONS_MAX waiting in memory (others are read back from the
- * log); BEHIND_SESSIONS_MAX and BEHIND_BATCHES_MAX not yet applied, and the log's bytes. At one of the last three,
- * submit() throws STORE_BUSY, and meters keep their batches.
+ * Limits: those of backlog.ts in a transaction and in memory; BEHIND_SESSIONS_MAX and BEHIND_BATCHES_MAX not yet
+ * applied, and the log's bytes. At one of the last three, submit() throws STORE_BUSY, and meters keep their batches.
  */
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
-import { AppError, messageOf } from '../../../../base/errors.js'
-import type { Log, Place } from '../../../log/log.js'
+import { AppError } from '../../../../base/errors.js'
+import type { Log } from '../../../log/log.js'
 import type { Progress, ReadLogged } from '../../config.js'
 import { arrivalOf } from '../../meters/book.js'
 import type { Arrived, Booking } from '../../meters/lives.js'
@@ -31,24 +30,18 @@ import type { Database } from '../database.js'
 import { isFull, storeFull } from '../errors.js'
 import { COPY_LOG } from '../export/copy.js'
 import { Arrivals, identityOf } from './arrivals.js'
+import { Backlog } from './backlog.js'
 import { Checkpointer } from './checkpointer.js'
-import { entryOf, readEntry } from './entries.js'
+import { CommitOrSkip } from './commit-or-skip.js'
+import { entryOf } from './entries.js'
 import { GroupCommit, type SiteBatch } from './group-commit.js'
-import { endedRows } from './plan.js'
 import { Rollup } from './rollup.js'
 import { WaitingReads } from './waiting-reads.js'
 
-/** A group takes about 100 ms on an idle machine. A chore or a read waits that long for it. */
-export const GROUP_SESSIONS_MAX = 10_000
-const GROUP_BATCHES_MAX = 1000
-export const MEMORY_SESSIONS_MAX = 200_000
 /** A burst of up to 2 M sessions is acknowledged at the speed of the log. */
 export const BEHIND_SESSIONS_MAX = 2_000_000
 export const BEHIND_BATCHES_MAX = 20_000
-/** Smaller batches are converted to columns together with others, because each conversion has a fixed cost. */
-const ROWS_AT_ONCE_MIN = 1000
 const RETRY_MS = 1000
-const SAID_EVERY_US = 60e6
 const READ_WAIT_MS = 10_000
 /** Batches that are not applied by then are applied after the next start. */
 const CLOSE_WAIT_MS = 2000
@@ -77,16 +70,6 @@ export type WriterStats = Omit<
   'fileBytes' | 'walBytes' | 'diskFreeBytes' | 'exports' | 'exportsWaiting'
 >
 
-/** A batch in the log that the database does not hold. */
-interface Waiting {
-  readonly place: Place
-  readonly identity: string | null
-  /** 0: unknown, because an earlier process logged the batch. */
-  readonly sessions: number
-  /** Null: read it from the log. */
-  readonly siteBatch: SiteBatch | null
-}
-
 interface Parts {
   readonly groups: GroupCommit
   readonly rollup: Rollup
@@ -94,27 +77,20 @@ interface Parts {
   readonly mutex: Mutex
 }
 
-/** Messages of failures that do not depend on the batch, so it is tried again. */
-const TRANSIENT =
-  /conflict|out of memory|no space|io error|interrupt|invalidated|closed|disconnect/i
-
 export class Writer {
   readonly #options: WriterOptions
   readonly #log: Log
   readonly #groups: GroupCommit
+  readonly #commits: CommitOrSkip
   readonly #rollup: Rollup
   readonly #checkpointer: Checkpointer
   /** For deletions, roll-ups, checkpoints and catalogs. Appending does not need it. */
   readonly mutex: Mutex
-  /** In log order. */
-  readonly #waiting: Waiting[] = []
+  readonly #backlog: Backlog
   readonly #arrivals = new Arrivals()
   readonly #reads = new WaitingReads()
-  #sessionsInMemory = 0
   /** Includes batches that are being logged. */
   #sessionsBehind = 0
-  #refusedBatches = 0
-  #saidConflictsUs = Number.NEGATIVE_INFINITY
   /** Chores that run between two groups. */
   readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
@@ -129,7 +105,9 @@ export class Writer {
   private constructor(options: WriterOptions, parts: Parts) {
     this.#options = options
     this.#log = options.log
+    this.#backlog = new Backlog(options.log, options.readLogged)
     this.#groups = parts.groups
+    this.#commits = new CommitOrSkip(parts.groups, options)
     this.#rollup = parts.rollup
     this.#checkpointer = parts.checkpointer
     this.mutex = parts.mutex
@@ -162,10 +140,10 @@ export class Writer {
     return {
       logBytes: this.#log.bytes,
       damagedLogPlaces: this.#log.damagedPlaces,
-      waitingBatches: this.#waiting.length,
+      waitingBatches: this.#backlog.batches,
       waitingSessions: this.#sessionsBehind,
       lateReads: this.#reads.late,
-      refusedBatches: this.#refusedBatches,
+      refusedBatches: this.#commits.refusedBatches,
       ...this.#groups.counts,
       ...this.#checkpointer.counts,
       failedRollups: this.#rollup.failures,
@@ -214,7 +192,7 @@ export class Writer {
     // If nothing waits, a batch of any size is accepted.
     const isBehind =
       this.#sessionsBehind > 0 && this.#sessionsBehind + siteBatch.sessions.length > behindSessions
-    if (isBehind || this.#waiting.length >= BEHIND_BATCHES_MAX)
+    if (isBehind || this.#backlog.batches >= BEHIND_BATCHES_MAX)
       throw new AppError('STORE_BUSY', 'the database is too far behind the log', {
         hint: 'Send the batch again in a few seconds.',
       })
@@ -227,7 +205,8 @@ export class Writer {
       if (life !== undefined) this.#arrivals.noteLife(siteBatch, siteBatch.batch, life)
     }
     try {
-      this.#wait(await durable, identity, siteBatch)
+      this.#backlog.add(await durable, identity, siteBatch)
+      this.#run()
     } catch (error) {
       this.#sessionsBehind -= siteBatch.sessions.length
       this.#arrivals.delete(identity)
@@ -240,18 +219,6 @@ export class Writer {
     await this.freeLog()
     await this.checkpointIfTight()
     if (this.#checkpointer.isFull) throw storeFull()
-  }
-
-  #wait(place: Place, identity: string | null, siteBatch: SiteBatch): void {
-    const { sessions } = siteBatch
-    const fits =
-      this.#sessionsInMemory === 0 ||
-      this.#sessionsInMemory + sessions.length <= MEMORY_SESSIONS_MAX
-    if (fits) this.#sessionsInMemory += sessions.length
-    const ended = fits && sessions.length >= ROWS_AT_ONCE_MIN ? endedRows(sessions) : undefined
-    const kept = fits ? { ...siteBatch, ended } : null
-    this.#waiting.push({ place, identity, sessions: sessions.length, siteBatch: kept })
-    this.#run()
   }
 
   async #goOn(): Promise<void> {
@@ -268,7 +235,7 @@ export class Writer {
     for (const { entry, ...place } of found) {
       const { orgId, siteId, meterId, spoolId, number, crc } = entry
       const identity = number === 0 ? null : identityOf(orgId, siteId, { meterId, spoolId }, number)
-      this.#waiting.push({ place, identity, sessions: 0, siteBatch: null })
+      this.#backlog.addLogged(place, identity)
       if (identity !== null) this.#arrivals.add(identity, { crc, durable: Promise.resolve() })
     }
     if (found.length + lost > 0)
@@ -340,20 +307,14 @@ export class Writer {
    * @returns the acknowledged batches that the database does not hold; null: none
    */
   async applied(waitMs = this.#options.readWaitMs ?? READ_WAIT_MS): Promise<Behind | null> {
-    const last = this.#waiting.at(-1)
-    if (last === undefined) return null
+    const { lastLsn } = this.#backlog
+    if (lastLsn === undefined) return null
     // The database may accept again.
     this.#stuck = false
-    const waited = this.#reads.wait(last.place.lsn, waitMs)
+    const waited = this.#reads.wait(lastLsn, waitMs)
     this.#run()
     await waited
-    return this.#behind(last.place.lsn)
-  }
-
-  #behind(lsn: number): Behind | null {
-    const waiting = this.#waiting.filter(({ place }) => place.lsn <= lsn)
-    if (waiting.length === 0) return null
-    return { batches: waiting.length, sessions: waiting.reduce((sum, w) => sum + w.sessions, 0) }
+    return this.#backlog.upTo(lastLsn)
   }
 
   /** Waits up to CLOSE_WAIT_MS (2 s) for the applier. The log keeps the rest. */
@@ -379,7 +340,7 @@ export class Writer {
       for (const chore of this.#asked.splice(0)) await chore()
     } while (
       this.#asked.length > 0 ||
-      (this.#waiting.length > 0 && this.#mayApply && !this.#closing)
+      (this.#backlog.batches > 0 && this.#mayApply && !this.#closing)
     )
     this.#running = null
   }
@@ -391,8 +352,12 @@ export class Writer {
 
   async #applySome(): Promise<void> {
     try {
-      if (this.#waiting.length > 0 && this.#checkpointer.isForDeletions) throw storeFull()
-      await this.#commit(await this.#nextGroup())
+      if (this.#backlog.batches > 0 && this.#checkpointer.isForDeletions) throw storeFull()
+      const group = await this.#backlog.nextGroup(() => this.#reads.wantedLsn)
+      await this.#commits.commit(group, {
+        positionAfter: (count) => ({ logId: this.#log.id, lsn: this.#backlog.lsnOf(count) }),
+        taken: (count) => this.#taken(count),
+      })
     } catch (error) {
       this.#stuck = true
       if (isFull(error)) await this.freeLog()
@@ -402,85 +367,23 @@ export class Writer {
         this.#run()
       }, RETRY_MS).unref()
     }
-    const next = this.#waiting[0]?.place.lsn ?? Number.POSITIVE_INFINITY
+    const next = this.#backlog.firstLsn ?? Number.POSITIVE_INFINITY
     this.#reads.answerBefore(this.#stuck ? Number.POSITIVE_INFINITY : next)
   }
 
-  /**
-   * While reads wait, a group ends at the last entry that they wait for. Null stands for an unreadable log entry.
-   */
-  async #nextGroup(): Promise<(SiteBatch | null)[]> {
-    const group: (SiteBatch | null)[] = []
-    let sessions = 0
-    // #waiting may grow during an await.
-    for (let i = 0; i < this.#waiting.length && i < GROUP_BATCHES_MAX; i++) {
-      const { siteBatch, place } = this.#waiting[i]!
-      if (group.length > 0 && this.#reads.some && place.lsn > this.#reads.wantedLsn) break
-      const one = siteBatch ?? (await readEntry(this.#log, place, this.#options.readLogged))
-      sessions += (one?.sessions.length ?? 0) + (one?.peerEvents?.length ?? 0)
-      if (sessions > GROUP_SESSIONS_MAX && group.length > 0) break
-      group.push(one)
-    }
-    return group
-  }
-
-  async #commit(group: readonly (SiteBatch | null)[]): Promise<void> {
-    if (group.length === 0) return
-    const readable = group.filter((one) => one !== null)
-    try {
-      const before = this.#groups.counts.conflictingSessions
-      await this.#groups.commit(readable, this.#position(group.length))
-      this.#sayConflicts(this.#groups.counts.conflictingSessions - before)
-      this.#forget(group.length)
-      this.#refusedBatches += group.length - readable.length
-    } catch (error) {
-      if (isTransient(error) || !(await this.#groups.canWrite())) throw error
-      for (const one of group) await this.#commitOrSkip(one)
-    }
-  }
-
-  /** Logs at most once a minute, because a meter may cause conflicts with each batch. */
-  #sayConflicts(sessions: number): void {
-    const nowUs = this.#options.clockUs()
-    if (sessions === 0 || Math.abs(nowUs - this.#saidConflictsUs) < SAID_EVERY_US) return
-    this.#saidConflictsUs = nowUs
-    this.#options.progress?.('records that contradict stored sessions were rejected', { sessions })
-  }
-
-  async #commitOrSkip(one: SiteBatch | null): Promise<void> {
-    const position = this.#position(1)
-    try {
-      await this.#groups.commit(one === null ? [] : [one], position)
-      if (one === null) this.#refusedBatches++
-    } catch (error) {
-      if (one === null || isTransient(error) || !(await this.#groups.canWrite())) throw error
-      await this.#groups.skip(one, position)
-      this.#refusedBatches++
-      const facts = { lsn: position.lsn, sessions: one.sessions.length }
-      this.#options.progress?.(`the database refused a batch: ${messageOf(error)}`, facts)
-    }
-    this.#forget(1)
-  }
-
-  /** The position in the log after the first `count` waiting batches. */
-  #position(count: number) {
-    return { logId: this.#log.id, lsn: this.#waiting[count - 1]!.place.lsn }
-  }
-
   /** The database holds the first `count` waiting batches. */
-  #forget(count: number): void {
-    const { lsn } = this.#position(count)
-    for (const { identity, sessions, siteBatch } of this.#waiting.splice(0, count)) {
+  #taken(count: number): void {
+    const lsn = this.#backlog.lsnOf(count)
+    for (const { identity, sessions } of this.#backlog.take(count)) {
       this.#sessionsBehind -= sessions
       this.#arrivals.delete(identity)
-      this.#sessionsInMemory -= siteBatch?.sessions.length ?? 0
     }
     this.#log.passed(READER, lsn)
   }
 
   get #checkpointIsDue(): boolean {
     // A checkpoint would delay batches, and so reads. Under constant load reads always wait, so an overdue one runs.
-    const canWait = this.#waiting.length > 0 && this.#reads.some
+    const canWait = this.#backlog.batches > 0 && this.#reads.some
     return canWait ? this.#checkpointer.isOverdue : this.#checkpointer.isDue
   }
 
@@ -501,10 +404,6 @@ export class Writer {
       this.#run()
     })
   }
-}
-
-function isTransient(error: unknown): boolean {
-  return TRANSIENT.test(messageOf(error))
 }
 
 function receiptOf({ batch, sessions }: SiteBatch, fate: Booking, twoLives: boolean): WriteReceipt {
