@@ -6,14 +6,12 @@
  * reader).
  */
 import type { CommandContext } from '../../base/context.js'
-import { type AppError, EXIT, messageOf } from '../../base/errors.js'
+import { EXIT, messageOf } from '../../base/errors.js'
 import { createLogger, type Logger } from '../../base/log.js'
 import { createNotifier, type Notifier } from '../../base/sd-notify.js'
 import { packageVersion } from '../../base/version.js'
 import type { BatchGap } from '../../session/batch.js'
 import type { CatalogLists } from '../../session/catalog.js'
-import { Consolidator } from '../../session/consolidate.js'
-import { isHourlySum } from '../../session/log-rule.js'
 import type { Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
 import { linkNames } from '../capture/links.js'
@@ -28,18 +26,17 @@ import { type CatalogSource, catalogFromFile } from './catalog-source.js'
 import { ClockSteps } from './clock-steps.js'
 import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, missingInterfaces } from './interfaces.js'
-import { LocalOutputs, type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
-import { Losses } from './losses.js'
+import { type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
 import type { MeterOptions } from './meter-options.js'
 import { Parts } from './parts.js'
 import type { PeerEventOptions } from './peer-telling.js'
+import { Recipients } from './recipients.js'
 import { meterReport, uptimeMs } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
-import { ServerDelivery } from './server-delivery.js'
+import type { ServerDelivery } from './server-delivery.js'
 import { defaultSpoolDirectory } from './spool-directory.js'
 import { StopSignals } from './stop-signals.js'
-import { Watching } from './watching.js'
 import { type Held, heldTogether, NOTHING_HELD } from './whole-until.js'
 
 const TICK_MS = 1_000
@@ -54,22 +51,15 @@ export class MeterRun {
   /** When the interfaces were open, because nothing is metered before. */
   #started: { readonly at: string; readonly uptimeMs: number } | null = null
   readonly #clockSteps = new ClockSteps()
-  readonly #losses: Losses
-  readonly #consolidator: Consolidator | null
+  readonly #recipients: Recipients
   readonly #parts = new Parts()
   readonly #upkeep = new SayOnce()
   readonly #signals = new StopSignals()
   /** Monotonic, as are all times that decide when something is due. */
   #reportedMs = performance.now()
   #notedMs = 0
-  /** Null without --to. */
-  #delivery: ServerDelivery | null = null
-  /** Null without --output and --ipfix. */
-  #outputs: LocalOutputs | null = null
   /** Null without a spool and an output file, because nothing is kept from run to run then. */
   #ledger: RunLedger | null = null
-  readonly #watching: Watching | null
-  #failure: AppError | null = null
   #catalogs!: CatalogLoop
   #interfaces!: InterfaceSet
 
@@ -77,12 +67,15 @@ export class MeterRun {
     this.#options = options
     this.#context = context
     this.#log = createLogger(options.logLevel)
-    this.#losses = new Losses(this.#log)
     this.#notifier = createNotifier(context.env)
-    this.#watching = Watching.of(options.metricsClients, options.metricsResources)
-    this.#consolidator = options.consolidate
-      ? new Consolidator((session) => this.#give(session))
-      : null
+    this.#recipients = new Recipients({
+      options,
+      context,
+      parts: this.#parts,
+      signals: this.#signals,
+      report: (spool, held) => this.#report(spool, held),
+      log: this.#log,
+    })
   }
 
   async run(): Promise<number> {
@@ -104,10 +97,10 @@ export class MeterRun {
     this.#notifier.ready()
     this.#sayBegun()
     await this.#stop(await stopped)
-    if (this.#failure !== null) throw this.#failure
-    const code = this.#losses.sessions.output === undefined ? EXIT.ok : EXIT.failed
-    // The pending write to a stalled reader would keep the process alive.
-    if (this.#outputs?.areStuck === true) process.exit(code)
+    const { failure, sessionsDropped, areStuck } = this.#recipients
+    if (failure !== null) throw failure
+    const code = sessionsDropped.output === undefined ? EXIT.ok : EXIT.failed
+    if (areStuck) process.exit(code)
     return code
   }
 
@@ -141,42 +134,20 @@ export class MeterRun {
     }
   }
 
+  get #delivery(): ServerDelivery | null {
+    return this.#recipients.delivery
+  }
+
   async #openDelivery(connection: Connection, directory: string): Promise<void> {
-    const delivery = await ServerDelivery.open({
-      options: this.#options,
-      connection,
-      directory,
-      report: (spool, held) => this.#report(spool, held),
-      onLoss: (gap) => this.#losses.add(gap),
-      givingUp: this.#signals.givingUp,
-      log: this.#log,
-    })
-    this.#delivery = delivery
-    this.#parts.started('spool', () => delivery.closeSpool())
+    await this.#recipients.openDelivery(connection, directory)
     this.#ledger = RunLedger.open(directory)
   }
 
   async #openOutputs(places: OutputPlaces): Promise<void> {
-    const outputs = await LocalOutputs.open(this.#options, places, this.#context, {
-      log: this.#log,
-      onDropped: (sessions) => {
-        // With a server the session is not lost: it is only missing in the output.
-        if (this.#delivery === null) this.#losses.count('output', sessions)
-      },
-      onClosed: (error) => this.#outputClosed(error),
-    })
-    this.#outputs = outputs
-    this.#parts.started('outputs', () => outputs.end(this.#signals.givingUp))
+    await this.#recipients.openOutputs(places)
     const [place] = outputFiles(places)
     if (place === undefined || this.#ledger !== null) return
     this.#ledger = RunLedger.open(place.folder, undefined, undefined, hiddenName(place, ''))
-  }
-
-  /** The meter stops unless it has a server or another output to write to. */
-  #outputClosed(error: AppError): void {
-    if (this.#delivery !== null || this.#outputs?.areClosed !== true) return
-    this.#failure = error
-    this.#signals.end('outputClosed')
   }
 
   #sayBegun(): void {
@@ -201,13 +172,10 @@ export class MeterRun {
     const source = this.#catalogSource()
     const catalog = (await source?.first(this.#signals.ending)) ?? null
     this.#interfaces = this.#makeInterfaces(catalog)
-    if (catalog !== null) {
-      this.#outputs?.catalogChanged(catalog)
-      this.#watching?.catalogChanged(catalog)
-    }
+    if (catalog !== null) this.#recipients.catalogChanged(catalog)
     await this.#openMetrics()
     this.#delivery?.start(this.#parts)
-    this.#parts.started('last sessions', () => this.#endSessions())
+    this.#parts.started('last sessions', () => this.#recipients.endSessions())
     if (source !== null) this.#startCatalogs(source)
     this.#parts.started('interfaces', () => this.#endInterfaces())
     await this.#interfaces.start(names)
@@ -230,8 +198,7 @@ export class MeterRun {
   #startCatalogs(source: CatalogSource): void {
     const changed = (catalog: CatalogLists) => {
       this.#interfaces.catalogChanged(catalog)
-      this.#outputs?.catalogChanged(catalog)
-      this.#watching?.catalogChanged(catalog)
+      this.#recipients.catalogChanged(catalog)
     }
     this.#catalogs = new CatalogLoop(source, changed, this.#log)
     const running = this.#catalogs.run(this.#signals.ending)
@@ -243,6 +210,7 @@ export class MeterRun {
 
   #makeInterfaces(catalog: CatalogLists | null): InterfaceSet {
     const { consolidate, activeTimeout, filter, snaplen, ring } = this.#options
+    const { watching, takePeerEvents } = this.#recipients
     const options = {
       wanted: this.#options.interface,
       engine: {
@@ -261,12 +229,12 @@ export class MeterRun {
       peersEveryMs: this.#options.peersInterval,
       siteId: () => this.#delivery?.siteId ?? null,
       log: this.#log,
-      onSession: (session: Session) => this.#take(session),
+      onSession: (session: Session) => this.#recipients.take(session),
       relieved: async () => this.#delivery?.relieved(),
-      onLoss: (gap: BatchGap) => this.#gap(gap),
+      onLoss: (gap: BatchGap) => this.#recipients.lost(gap),
       onBegun: (name: string, stand: Stand | null) => this.#begun(name, stand),
-      ...(this.#watching !== null && { watching: this.#watching }),
-      ...((this.#delivery ?? this.#watching) !== null && { peerEvents: this.#peerEvents() }),
+      ...(watching !== null && { watching }),
+      ...(takePeerEvents && { peerEvents: this.#peerEvents() }),
     } as const
     return new InterfaceSet(options, catalog)
   }
@@ -275,22 +243,8 @@ export class MeterRun {
     return {
       connectedForMs: this.#options.connectedFor,
       connectedBefore: (name) => this.#ledger?.connectedBefore(name) ?? null,
-      onEvents: (events) => {
-        this.#delivery?.addPeerEvents(events)
-        this.#watching?.told(events)
-      },
+      onEvents: (events) => this.#recipients.addPeerEvents(events),
     }
-  }
-
-  #take(session: Session): void {
-    this.#watching?.take(session)
-    if (this.#consolidator === null || isHourlySum(session)) this.#give(session)
-    else this.#consolidator.add(session, performance.now())
-  }
-
-  #give(session: Session): void {
-    this.#delivery?.add(session)
-    this.#outputs?.add(session)
   }
 
   async #openMetrics(): Promise<void> {
@@ -301,7 +255,7 @@ export class MeterRun {
     const metrics = await serveMetrics(
       listen,
       () => this.#snapshot(),
-      () => this.#watching?.text() ?? '',
+      () => this.#recipients.watching?.text() ?? '',
     )
     this.#parts.started('metrics', () => metrics.close())
     this.#log.info({ url: metrics.url }, 'metrics')
@@ -333,7 +287,7 @@ export class MeterRun {
   #begun(name: string, stand: Stand | null): void {
     const gap = this.#ledger?.began(name, stand) ?? null
     if (gap === null) return
-    this.#gap(gap)
+    this.#recipients.lost(gap)
     const { from, to, bytes } = gap
     this.#log.warn({ interface: name, from, to, bytes }, 'not metered since the last run')
   }
@@ -351,13 +305,6 @@ export class MeterRun {
     } catch {
       return null
     }
-  }
-
-  /** Called after the last session: the outputs end while the shipper waits for the server. */
-  #endSessions(): void {
-    this.#consolidator?.end()
-    // Stopping the part `outputs` awaits this end and logs its failure.
-    this.#outputs?.end(this.#signals.givingUp).catch(() => undefined)
   }
 
   async #endInterfaces(): Promise<void> {
@@ -380,13 +327,12 @@ export class MeterRun {
   #tick(): void {
     const passedOver = this.#clockSteps.check()
     if (passedOver !== null) {
-      this.#gap(passedOver)
+      this.#recipients.lost(passedOver)
       this.#log.warn({ from: passedOver.from, to: passedOver.to }, 'the clock was set forward')
     }
     this.#interfaces.check()
     if (performance.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
-    this.#consolidator?.expire(performance.now())
-    this.#outputs?.tick()
+    this.#recipients.tick()
     const due = performance.now() - this.#reportedMs >= this.#options.reportInterval
     // Not behind a backlog, because each waiting batch carries a report already.
     if (due && this.#delivery?.hasBacklog === false) this.#delivery.heartbeat()
@@ -394,10 +340,8 @@ export class MeterRun {
   }
 
   #status(): string {
-    const says = [`${this.#interfaces.names.length} interface(s)`]
-    if (this.#delivery !== null) says.push(this.#delivery.status())
-    if (this.#outputs !== null) says.push(...this.#outputs.status())
-    return says.join(', ')
+    const interfaces = `${this.#interfaces.names.length} interface(s)`
+    return [interfaces, ...this.#recipients.status()].join(', ')
   }
 
   async #stop(signal: string): Promise<void> {
@@ -419,12 +363,6 @@ export class MeterRun {
     this.#notifier.close()
   }
 
-  /** Reports a gap to the server, if there is one. */
-  #gap(gap: BatchGap): void {
-    if (this.#delivery === null) this.#losses.add(gap)
-    else this.#delivery.lost(gap)
-  }
-
   /** A report that is made while an interface is still being opened fixes the start, too. */
   #hasStarted(): { readonly at: string; readonly uptimeMs: number } {
     this.#started ??= { at: new Date().toISOString(), uptimeMs: uptimeMs() }
@@ -435,7 +373,7 @@ export class MeterRun {
     this.#reportedMs = performance.now()
     const { names } = this.#interfaces
     const started = this.#hasStarted()
-    const merging = (this.#consolidator?.fromUs ?? Number.POSITIVE_INFINITY) / 1e3
+    const merging = this.#recipients.mergingFromUs / 1e3
     const wholeUntilMs = this.#interfaces.wholeUntilMs(
       heldTogether(held, { ...NOTHING_HELD, fromMs: merging }),
     )
@@ -444,7 +382,7 @@ export class MeterRun {
       interfaces: names.length === 0 ? this.#options.interface : names,
       startedAt: started.at,
       counters: this.#interfaces.counters(),
-      sessionsDropped: { ...this.#losses.sessions },
+      sessionsDropped: { ...this.#recipients.sessionsDropped },
       spool,
       reconciliation: this.#interfaces.reconciliation(),
       wholeUntilMs,
@@ -458,9 +396,7 @@ export class MeterRun {
     return {
       version: packageVersion(),
       interfaces: this.#interfaces.snapshots(),
-      sessionsDropped: this.#losses.sessions,
-      outputs: this.#outputs?.snapshots() ?? [],
-      ...this.#delivery?.snapshot(),
+      ...this.#recipients.snapshot(),
     }
   }
 }
