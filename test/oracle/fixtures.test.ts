@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FlowMeter } from '../../src/meter/capture/flow-meter.js'
 import { type FlowRecord, formatEndpoint } from '../../src/session/session.js'
+import type { Amount } from '../support/twin/amount.js'
 import { readCapture } from '../support/twin/capture.js'
-import { type Amount, Twin } from '../support/twin/meter.js'
+import { Twin } from '../support/twin/meter.js'
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures')
 const json = (fixture: string, name: string) =>

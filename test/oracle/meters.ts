@@ -1,8 +1,9 @@
 /** What is under test: something that turns a capture file into records and counters. */
 import { readFileSync } from 'node:fs'
 import type { FlowRecord } from '../../src/session/session.js'
+import type { Amount } from '../support/twin/amount.js'
 import { readCapture } from '../support/twin/capture.js'
-import { type Amount, Twin } from '../support/twin/meter.js'
+import { Twin } from '../support/twin/meter.js'
 import type { OtherReason } from '../support/twin/reader.js'
 
 export interface MeterRun {

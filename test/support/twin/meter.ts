@@ -6,76 +6,22 @@
  */
 import { BlockList, isIPv6 } from 'node:net'
 import type { DirectionBasis, EndReason } from '../../../src/session/session.js'
+import { type Amount, add, nothing } from './amount.js'
 import type { Packet } from './capture.js'
 import { Clocks, STEP_US } from './clocks.js'
-import {
-  EARLY_REPORT_US,
-  endpointText,
-  Flow,
-  isOpeningSyn,
-  type Timeouts,
-  type TwinRecord,
-} from './flow.js'
+import { Datagrams, nothingPending } from './datagrams.js'
+import { EARLY_REPORT_US, endpointText, Flow, isOpeningSyn, type TwinRecord } from './flow.js'
 import { Held, type Meaning, microseconds } from './held.js'
 import { decode, type Endpoint, type LaterFragment, type Other, type Segment } from './ip.js'
+import { TWIN_DEFAULTS, type TwinOptions } from './options.js'
 import { OTHER_REASONS, type OtherReason } from './reader.js'
 import { ACK, FIN, RST, SYN } from './tcp-state.js'
-
-export interface TwinOptions {
-  timeouts: Timeouts
-  flowsMax: number
-  fragmentsMax: number
-  earlyReport: boolean
-  /** Prefixes of the WireGuard peers' allowed IPs. */
-  inside: readonly string[]
-}
-
-const SECOND = 1_000_000
-export const TWIN_DEFAULTS: TwinOptions = {
-  timeouts: {
-    handshake: 30 * SECOND,
-    established: 7440 * SECOND,
-    halfClosed: 240 * SECOND,
-    udp: 60 * SECOND,
-    linger: 5 * SECOND,
-    active: 60 * SECOND,
-  },
-  flowsMax: 1_000_000,
-  fragmentsMax: 4096,
-  earlyReport: false,
-  inside: [],
-}
 
 const TICK_US = 100_000
 /** As in the engine. */
 const WAITING_SYNS_MAX = 4096
-const FRAGMENT_LIFE_US = 30 * SECOND
 /** In its last sixteenth of silence before the idle timeout a session gets no interim record. */
 const NEARLY = 16
-
-export interface Amount {
-  packets: number
-  bytes: number
-}
-
-/** A fragmented datagram: its head is known, or its later fragments wait for it. */
-interface Datagram {
-  head: { source: Endpoint; key: string } | 'none' | 'noSession'
-  lastFragmentUs: number
-  pending: Amount & { payload: number; minUs: number; maxUs: number }
-}
-
-const nothing = (): Amount => ({ packets: 0, bytes: 0 })
-const nothingPending = () => ({
-  ...nothing(),
-  payload: 0,
-  minUs: Number.POSITIVE_INFINITY,
-  maxUs: 0,
-})
-function add(to: Amount, amount: Amount): void {
-  to.packets += amount.packets
-  to.bytes += amount.bytes
-}
 
 function flowKey(protocol: string, a: Endpoint, b: Endpoint): string {
   return [protocol, ...[endpointText(a), endpointText(b)].sort()].join(' ')
@@ -89,16 +35,14 @@ export class Twin {
   /** Sessions that have left the table, by reason; `activeTimeout`: interim records. */
   readonly ended: Record<EndReason, number>
   sessionsOpened = 0
-  /** Flows and datagrams that went out because their table was full. */
+  /** Flows that went out because the table was full. */
   evictions = 0
-  fragmentEvictions = 0
   waitingSynsFull = 0
 
   readonly #options: TwinOptions
   #inside = new BlockList()
   readonly #flows = new Map<string, Flow>()
-  /** In the order of their latest fragment. */
-  readonly #datagrams = new Map<string, Datagram>()
+  readonly #datagrams: Datagrams
   readonly #clocks = new Clocks()
   readonly #held = new Held(this.#clocks)
   #packetUs = 0
@@ -115,6 +59,9 @@ export class Twin {
       forcedEnd: 0,
       lackOfResources: 0,
     }
+    this.#datagrams = new Datagrams(this.#options.fragmentsMax, (fragments) =>
+      add(this.other.fragment, fragments),
+    )
     this.setInside(this.#options.inside)
   }
 
@@ -128,9 +75,11 @@ export class Twin {
 
   /** Later fragments whose head has not come yet. */
   get pending(): Amount {
-    const sum = nothing()
-    for (const datagram of this.#datagrams.values()) add(sum, datagram.pending)
-    return sum
+    return this.#datagrams.pending
+  }
+
+  get fragmentEvictions(): number {
+    return this.#datagrams.evictions
   }
 
   /** What ticks and fragments go by. */
@@ -232,8 +181,7 @@ export class Twin {
   /** End of input: every flow comes out, in order of sequence; what still waits for a head never gets one. */
   finish(): void {
     this.#decideHeld()
-    for (const datagram of this.#datagrams.values()) this.#giveUpPending(datagram)
-    this.#datagrams.clear()
+    this.#datagrams.giveUp()
     const flows = [...this.#flows.values()].sort((a, b) => a.sequence - b.sequence)
     for (const flow of flows) this.#end(flow, flow.naturalEnd(flow.clock.nowUs) ?? 'forcedEnd')
   }
@@ -271,9 +219,7 @@ export class Twin {
       run()
       if (rank === 1) ended.add(sequence)
     }
-    for (const [id, datagram] of this.#datagrams) {
-      if (datagram.lastFragmentUs + FRAGMENT_LIFE_US < limitUs) this.#forget(id, datagram)
-    }
+    this.#datagrams.expire(limitUs)
   }
 
   /** A packet hits a flow: what is due comes first. Returns whether the flow is still there. */
@@ -495,39 +441,10 @@ export class Twin {
 
   // --- fragments
 
-  /** The datagram that a fragment belongs to: known, or new. It becomes the latest. */
-  #datagram(id: string): Datagram {
-    let datagram = this.#datagrams.get(id)
-    if (datagram !== undefined && this.now - datagram.lastFragmentUs > FRAGMENT_LIFE_US) {
-      this.#forget(id, datagram)
-      datagram = undefined
-    }
-    if (datagram === undefined && this.#datagrams.size >= this.#options.fragmentsMax) {
-      const [oldestId, oldest] = this.#datagrams.entries().next().value!
-      this.#forget(oldestId, oldest)
-      this.fragmentEvictions++
-    }
-    datagram ??= { head: 'none', lastFragmentUs: 0, pending: nothingPending() }
-    datagram.lastFragmentUs = this.now
-    this.#datagrams.delete(id)
-    this.#datagrams.set(id, datagram)
-    return datagram
-  }
-
-  #forget(id: string, datagram: Datagram): void {
-    this.#giveUpPending(datagram)
-    this.#datagrams.delete(id)
-  }
-
-  #giveUpPending(datagram: Datagram): void {
-    add(this.other.fragment, datagram.pending)
-    datagram.pending = nothingPending()
-  }
-
   #head(id: string, key: string, source: Endpoint, flow: Flow | null): void {
-    const datagram = this.#datagram(id)
+    const datagram = this.#datagrams.latest(id, this.now)
     datagram.head = flow === null ? 'noSession' : { source, key }
-    if (flow === null) this.#giveUpPending(datagram)
+    if (flow === null) this.#datagrams.giveUpPending(datagram)
     else if (datagram.pending.packets > 0) {
       this.#count(flow, flow.isFromInitiator(source), datagram.pending, datagram.pending)
       datagram.pending = nothingPending()
@@ -536,7 +453,7 @@ export class Twin {
 
   #laterFragment(fragment: LaterFragment): void {
     const amount = { packets: 1, bytes: fragment.bytes, payload: fragment.payload }
-    const { head, pending } = this.#datagram(fragment.datagram)
+    const { head, pending } = this.#datagrams.latest(fragment.datagram, this.now)
     if (head === 'none') {
       add(pending, amount)
       pending.payload += amount.payload
