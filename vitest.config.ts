@@ -17,7 +17,7 @@ const SHARED = [
  */
 export const LONG = Object.entries({
   cli: `
-    cli community-id connected demo export-ipfix log meter meter-output newt-log replay-inputs
+    cli community-id connected demo export-ipfix log meter meter-output meter-user newt-log replay-inputs
     replay-order replay-pipe replay-server retention server-commands server-tls several-servers
     store user-mistakes
   `,
