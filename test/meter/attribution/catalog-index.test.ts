@@ -8,10 +8,10 @@ import { PROTOCOLS, type Protocol } from '../../../src/session/session.js'
 
 const MANY = 100_000
 
-function resources(of: (i: number) => object): Catalog {
+function resources(of: (i: number) => object, count = MANY): Catalog {
   return {
     ...EMPTY_CATALOG,
-    resources: Array.from({ length: MANY }, (_, i) => ({
+    resources: Array.from({ length: count }, (_, i) => ({
       siteResourceId: i + 1,
       name: 'r',
       destination: '10.0.0.1',
@@ -52,8 +52,9 @@ test('100,000 clients in one prefix have their first as the owner', () => {
 
 test('ports and addresses are bounded in all, not for each entry only', () => {
   const ports = Array.from({ length: 256 }, (_, i) => i)
-  const shared = resources(() => ({ ports }))
-  const parsed = catalogSchema.safeParse(shared)
+  const each = (count: number) => catalogSchema.safeParse(resources(() => ({ ports }), count))
+  expect(each(1953).error).toBeUndefined()
+  const parsed = each(1954)
   expect(parsed.error?.issues[0]).toMatchObject({
     path: ['resources'],
     message: 'expected at most 500000 ports and ranges in all',
