@@ -1,31 +1,60 @@
 /** Writes a file completely or not at all: under a temporary name, then renamed. */
 import { createWriteStream, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
-import type { Readable, Transform } from 'node:stream'
+import type { Readable, Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError, messageOf, networkFault } from './errors.js'
+import { isFifo, openFifo } from './fifo.js'
 
-/** @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED */
-export async function writeWhole(path: string, body: Readable, through: Transform): Promise<void> {
+export interface WholePlace {
+  /** Where to write. */
+  readonly written: string
+  /** Call it when everything is written. */
+  readonly complete: () => void
+  /** Removes what is incomplete. */
+  readonly undo: () => void
+}
+
+/** A FIFO or a device is written as it is, because it cannot be renamed. */
+export function wholePlace(path: string): WholePlace {
   const found = statSync(path, { throwIfNoEntry: false })
-  // A FIFO or a device cannot be renamed.
-  const beside = found === undefined || found.isFile()
-  const target = found !== undefined && beside ? realpathSync(path) : path
-  const written = beside ? `${target}.partial` : path
+  const nothing = () => undefined
+  if (found !== undefined && !found.isFile())
+    return { written: path, complete: nothing, undo: nothing }
+  const target = found === undefined ? path : realpathSync(path)
+  const written = `${target}.partial`
+  return {
+    written,
+    complete: () => renameSync(written, target),
+    undo: () => rmSync(written, { force: true }),
+  }
+}
+
+/**
+ * @param say gets a line for the user while a FIFO has no reader
+ * @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED
+ */
+export async function writeWhole(
+  path: string,
+  body: Readable,
+  through: Transform,
+  say: (line: string) => void,
+): Promise<void> {
+  const { written, complete, undo } = wholePlace(path)
   try {
-    // Opened at once: a stream that still opens its file when the body breaks would create it after rmSync(). Opening a
-    // FIFO waits for its reader.
-    const out = beside
-      ? createWriteStream(written, { fd: openSync(written, 'w') })
-      : createWriteStream(written)
-    await takeWhole(body, pipeline(body, through, out))
-    if (beside) renameSync(written, target)
+    await takeWhole(body, pipeline(body, through, await opened(written, say)))
+    complete()
   } catch (error) {
-    if (beside) rmSync(written, { force: true })
+    undo()
     if (error instanceof AppError) throw error
     throw new AppError('OUTPUT_FAILED', `cannot write ${path}: ${messageOf(error)}`, {
       cause: error,
     })
   }
+}
+
+/** Opened at once: a stream that still opens its file when the body breaks would create it after undo(). */
+async function opened(path: string, say: (line: string) => void): Promise<Writable> {
+  return isFifo(path) ? openFifo(path, say) : createWriteStream(path, { fd: openSync(path, 'w') })
 }
 
 /**

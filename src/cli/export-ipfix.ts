@@ -1,10 +1,9 @@
 /** `tunmeter export --ipfix`: sends the rows of an export as IPFIX. */
-import { renameSync, rmSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../base/errors.js'
 import { formatCount } from '../base/quantity.js'
-import { takeWhole } from '../base/whole-file.js'
+import { takeWhole, wholePlace } from '../base/whole-file.js'
 import type { IpfixFacts } from '../meter/ipfix/encode.js'
 import type { IpfixExporter } from '../meter/ipfix/exporter.js'
 import { type IpfixFlags, openExporter } from '../meter/ipfix/ipfix-flags.js'
@@ -80,6 +79,7 @@ export interface SentIpfix {
 /**
  * Sends every ended session of `body`, which is NDJSON. A file gets its name when it is complete.
  *
+ * @param say gets a line for the user while a FIFO has no reader
  * @throws AppError ANSWER_UNREADABLE, EXPORT_BROKEN_OFF, OUTPUT_FAILED
  */
 export async function sendIpfix(
@@ -87,20 +87,21 @@ export async function sendIpfix(
   flags: IpfixFlags & { readonly ipfix: string },
   progress: Progress,
   total: number,
+  say: (line: string) => void,
 ): Promise<SentIpfix> {
   const place = ipfixPlace(flags.ipfix)
-  const written = place.kind === 'file' ? `${place.path}.partial` : null
-  const exporter = (await openExporter({ ...flags, ipfix: written ?? flags.ipfix }))!
+  const whole = place.kind === 'file' ? wholePlace(place.path) : null
+  const exporter = (await openExporter({ ...flags, ipfix: whole?.written ?? flags.ipfix }, say))!
   try {
     const uncounted = await sendRows(body, exporter, (rows) =>
       progress.update(rows, total, `${rows} of ${total} ${total === 1 ? 'session' : 'sessions'}`),
     )
     await exporter.close()
-    if (place.kind === 'file') renameSync(written!, place.path)
+    whole?.complete()
     return { sent: exporter.written, uncounted }
   } catch (error) {
     await exporter.close().catch(() => undefined)
-    if (written !== null) rmSync(written, { force: true })
+    whole?.undo()
     throw error
   }
 }

@@ -173,6 +173,7 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
         { ...options, ipfix },
         progress,
         total,
+        (line) => say(context, line),
       ).finally(() => progress.clear())
       const logs = uncounted === 0 ? '' : `, nor ${formatCount(uncounted)} of access logs`
       const others =
@@ -185,7 +186,7 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
       const counted = through(passing, format, progress, total)
       if (output === undefined)
         await takeWhole(body, pipeline(body, counted, context.stdout, { end: false }))
-      else await writeWhole(output, body, counted)
+      else await writeWhole(output, body, counted, (line) => say(context, line))
     } finally {
       progress.clear()
     }

@@ -48,7 +48,7 @@ const exportSubject = defineCommand({
     const body = Readable.fromWeb((await api.open(path)).body as ReadableStream)
     if (options.output === undefined)
       await takeWhole(body, pipeline(body, context.stdout, { end: false }))
-    else await writeWhole(options.output, body, new PassThrough())
+    else await writeWhole(options.output, body, new PassThrough(), (line) => say(context, line))
     return EXIT.ok
   },
 })

@@ -14,7 +14,7 @@ test('a body that breaks at once leaves nothing, and the file of before', async 
   for (let time = 0; time < 50; time++) {
     const body = new Readable({ read: () => body.destroy(new Error('gone')) })
     const through = new PassThrough()
-    await expect(writeWhole(path, body, through)).rejects.toMatchObject({
+    await expect(writeWhole(path, body, through, () => undefined)).rejects.toMatchObject({
       code: 'EXPORT_BROKEN_OFF',
     })
     // What was asked of the thread pool before has been done when this is.
@@ -28,7 +28,7 @@ test('a whole body replaces the file', async () => {
   const directory = temporaryDirectory()
   const path = join(directory, 'log.csv')
   writeFileSync(path, 'of before')
-  await writeWhole(path, Readable.from(['a', 'b']), new PassThrough())
+  await writeWhole(path, Readable.from(['a', 'b']), new PassThrough(), () => undefined)
   expect(readFileSync(path, 'utf8')).toBe('ab')
   expect(readdirSync(directory)).toEqual(['log.csv'])
 })

@@ -10,7 +10,7 @@ test('the next export to the same file writes over it', async () => {
   const directory = temporaryDirectory()
   const file = join(directory, 'week.csv')
   writeFileSync(`${file}.partial`, 'longer than what is to be written')
-  await writeWhole(file, Readable.from([Buffer.from('whole')]), new PassThrough())
+  await writeWhole(file, Readable.from([Buffer.from('whole')]), new PassThrough(), () => undefined)
   expect(readdirSync(directory)).toEqual(['week.csv'])
   expect(readFileSync(file, 'utf8')).toBe('whole')
 })

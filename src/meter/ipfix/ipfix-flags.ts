@@ -19,10 +19,17 @@ export const IPFIX_FLAGS = {
 
 export type IpfixFlags = OptionValues<typeof IPFIX_FLAGS>
 
-/** Null if --ipfix is absent. @throws AppError BAD_OPTIONS, BAD_PEM, OUTPUT_FAILED */
-export async function openExporter(flags: IpfixFlags): Promise<IpfixExporter | null> {
+/**
+ * @param say gets a line for the user while a FIFO has no reader
+ * @returns null if --ipfix is absent
+ * @throws AppError BAD_OPTIONS, BAD_PEM, OUTPUT_FAILED
+ */
+export async function openExporter(
+  flags: IpfixFlags,
+  say: (line: string) => void,
+): Promise<IpfixExporter | null> {
   const { ipfix, ipfixCaFile, ipfixDomain } = flags
   if (ipfix === undefined) return null
-  const transport = await openTransport(ipfixPlace(ipfix), readCa(ipfixCaFile))
+  const transport = await openTransport(ipfixPlace(ipfix), readCa(ipfixCaFile), say)
   return new IpfixExporter(new IpfixStream(transport, ipfixDomain))
 }

@@ -24,15 +24,20 @@ export function messageBytesMax(kind: IpfixPlace['kind']): number {
   return kind === 'udp' ? 1_400 : 32_768
 }
 
-/** @param ca PEM, for TLS. @throws AppError OUTPUT_FAILED */
+/**
+ * @param ca PEM, for TLS
+ * @param say gets a line for the user while a FIFO has no reader
+ * @throws AppError OUTPUT_FAILED
+ */
 export async function openTransport(
   place: IpfixPlace,
   ca: string | undefined,
+  say: (line: string) => void = () => undefined,
 ): Promise<IpfixTransport> {
   const facts = { messageBytesMax: messageBytesMax(place.kind), isLossy: place.kind === 'udp' }
   switch (place.kind) {
     case 'file':
-      return { ...fileSink(place.path), ...facts }
+      return { ...(await fileSink(place.path, say)), ...facts }
     case 'udp':
       return { ...(await openUdp(place)), ...facts }
     default:

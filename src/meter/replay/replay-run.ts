@@ -70,7 +70,7 @@ export class Replay {
     const releaseSignals = this.#listenToSignals(meter)
     try {
       if (this.#options.to !== undefined) await this.#openDelivery(identity, meter)
-      this.#ipfix = await openExporter(this.#options)
+      this.#ipfix = await openExporter(this.#options, (line) => this.#say(line))
       await this.#pump(meter, writer, identity)
       await this.#delivery?.finish()
       await this.#ipfix?.close()
@@ -215,7 +215,7 @@ export class Replay {
   }
 
   async #pump(meter: FlowMeter, writer: RowWriter | null, id: ReplayIdentity): Promise<void> {
-    const sink = writer === null ? null : this.#openSink()
+    const sink = writer === null ? null : await this.#openSink()
     writer?.begin()
     const consolidator = this.#options.consolidate
       ? new Consolidator((session) => this.#emit(session, writer))
@@ -268,9 +268,10 @@ export class Replay {
     return new RecordRows(format, id.prefix, NO_NAMES)
   }
 
-  #openSink(): Sink {
+  async #openSink(): Promise<Sink> {
     const { output } = this.#options
-    return output === undefined ? streamSink(this.#context.stdout) : fileSink(output)
+    if (output === undefined) return streamSink(this.#context.stdout)
+    return fileSink(output, (line) => this.#say(line))
   }
 
   #takeBatch(batch: RecordBatch, collector: Collector): void {
