@@ -31,6 +31,7 @@ import {
   type Settled,
   settled,
   shown,
+  troubleMs,
   WAIT_MS_MAX,
 } from './outcome.js'
 import {
@@ -53,8 +54,6 @@ import { peerSent, type RowSource } from './rows.js'
 import { StateKeeper } from './state-keeper.js'
 
 const IDLE_MS = 500
-/** The wait after a fault of this server: a full disk, a busy store. */
-const TROUBLE_MS = 5000
 const BACKFILL_TURN = 4
 /**
  * After the stream had nothing more, it looks again this much later. Each look is a query, which costs as much for one
@@ -102,6 +101,10 @@ export class Courier {
   /** When the batch began to wait for more sessions. `#liveFromMs`: when it is checked again. */
   #fillingMs: number | undefined
   #liveFromMs = 0
+  /** What an attempt changed, while it cannot be saved. Nothing is sent until it is, or it would be sent twice. */
+  #unsaved: ((state: DestinationState) => DestinationState) | undefined
+  /** Attempts in a row that a fault of this server ended. */
+  #broken = 0
 
   constructor(record: DestinationRecord, parts: CourierParts) {
     this.record = record
@@ -144,6 +147,7 @@ export class Courier {
     this.#stopping.abort()
     this.#wake()
     await this.#running
+    await this.#save().catch(() => undefined)
     this.#reader.forget()
     await this.#keeper.close()
     await this.#receiver?.close()
@@ -206,7 +210,7 @@ export class Courier {
     while (!signal.aborted) {
       const waitMs = await this.#step().catch(async (error: unknown) => {
         if (!signal.aborted) await this.#noteTrouble(error)
-        return TROUBLE_MS
+        return troubleMs(this.#broken)
       })
       if (waitMs > 0) await this.#sleep(waitMs)
     }
@@ -237,6 +241,7 @@ export class Courier {
     const { nextAttemptMs } = this.state
     const nowMs = clockMs()
     if (this.record.paused) return PAUSED_LOOK_MS
+    await this.#save()
     if (!isReached(nextAttemptMs, nowMs, WAIT_MS_MAX)) return nextAttemptMs - nowMs
     if (this.#open.isDue && !(await this.#reportOpen())) return 0
     const key = await this.#nextStream()
@@ -251,8 +256,18 @@ export class Courier {
     }
     if (key === LIVE && !read.isFull) this.#liveFromMs = clockMs() + LIVE_LOOK_MS
     const pending = await this.#plan(key, read)
-    if (pending !== null) await this.#attempt(key, read, pending)
+    if (pending === null) return 0
+    this.#broken++
+    await this.#attempt(key, read, pending)
+    this.#broken = 0
     return 0
+  }
+
+  /** Saves what the last attempt changed, if that failed. */
+  async #save(): Promise<void> {
+    if (this.#unsaved === undefined) return
+    await this.#keeper.change(this.#unsaved)
+    this.#unsaved = undefined
   }
 
   /** Sends a page of the open sessions. @returns false: the receiver did not take it */
@@ -352,12 +367,13 @@ export class Courier {
   ): Promise<void> {
     const nowMs = this.#parts.clockMs()
     for (const name of attempts.map(classOf)) this.attempts[name] = (this.attempts[name] ?? 0) + 1
-    await this.#keeper.change((s) => ({
+    this.#unsaved = (s) => ({
       ...work(s),
       ...countAttempts(s, attempts, nowMs),
       refusedInRow,
       ...after(s, outcome, nowMs),
-    }))
+    })
+    await this.#save()
     if (outcome.kind === 'blocked' || outcome.kind === 'later') this.#say(outcome)
   }
 

@@ -260,7 +260,15 @@ export class Destinations {
     const secrets = Object.fromEntries(
       own.map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
     )
-    const { guard, version } = this.#options
+    const { version, log } = this.#options
+    const guard = {
+      ...this.#options.guard,
+      onRefused: (host: string, address: string) =>
+        log.warn(
+          { destination: id, orgId: record.orgId, host, address },
+          'the name of a destination leads to an address that is refused',
+        ),
+    }
     const receiver = KINDS[kind]!.open({
       ...{ settings, secrets, columns, guard, version, records: recordsOf(record) },
     })

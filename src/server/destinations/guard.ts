@@ -49,6 +49,8 @@ function familyOf(address: string): 'ipv4' | 'ipv6' {
 export interface GuardOptions {
   readonly allowPlain: boolean
   readonly allowPrivate: boolean
+  /** Called with the address of a name that is refused. Only the operator may see it. */
+  readonly onRefused?: (host: string, address: string) => void
 }
 
 /** The server's options forbid the address. The destination is blocked, because only the operator can change them. */
@@ -67,22 +69,25 @@ function isOwn(address: string, family: 'ipv4' | 'ipv6'): boolean {
   return own.check(address, family)
 }
 
-function refusal(host: string, address: string): NotAllowed {
-  const is = host === address ? `${address} is` : `${host} has the address ${address},`
+/** Does not name the address that a name has: with it, the users of a tenant could map the server's network. */
+function refusal(is: string): NotAllowed {
   return new NotAllowed(
     `${is} a private, link-local or otherwise special address: only a server with --allow-private-destinations sends there`,
   )
 }
 
 /** For the `lookup` of a connection. Node does not call it if the host is an address; checkHost covers that case. */
-export function guardedLookup({ allowPrivate }: GuardOptions): LookupFunction {
+export function guardedLookup({ allowPrivate, onRefused }: GuardOptions): LookupFunction {
   return (host, options, done) => {
     resolve(host, { ...options, all: true }, (error, found) => {
       const addresses = (found as LookupAddress[] | undefined) ?? []
       if (error !== null || addresses.length === 0)
         return done(error ?? new Error(`${host} has no address`), [])
       const refused = allowPrivate ? undefined : addresses.find(({ address }) => isPrivate(address))
-      if (refused !== undefined) return done(refusal(host, refused.address), [])
+      if (refused !== undefined) {
+        onRefused?.(host, refused.address)
+        return done(refusal(`${host} has`), [])
+      }
       if (options.all === true) return done(null, addresses)
       const [first] = addresses as [LookupAddress]
       done(null, first.address, first.family)
@@ -93,7 +98,7 @@ export function guardedLookup({ allowPrivate }: GuardOptions): LookupFunction {
 /** Call it before each connection. @param host as in a URL, an IPv6 address in brackets */
 export function checkHost(host: string, { allowPrivate }: GuardOptions): void {
   const address = host.replace(/^\[(.*)\]$/, '$1')
-  if (!allowPrivate && isIP(address) !== 0 && isPrivate(address)) throw refusal(address, address)
+  if (!allowPrivate && isIP(address) !== 0 && isPrivate(address)) throw refusal(`${address} is`)
 }
 
 /** @throws NotAllowed */

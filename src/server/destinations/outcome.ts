@@ -7,6 +7,7 @@ export const ANSWER_SHOWN = 300
 export const RETRY_AFTER_MS_MAX = 3600e3
 const BACKOFF_MS_MIN = 1000
 const BACKOFF_MS_MAX = 300e3
+const TROUBLE_MS = 5000
 export const PROBE_MS = 3600e3
 /** No destination waits longer for its next attempt. */
 export const WAIT_MS_MAX = Math.max(RETRY_AFTER_MS_MAX, PROBE_MS)
@@ -94,6 +95,14 @@ export function shown(text: string): string {
 /** Full jitter, because receivers that failed together must not all be tried at the same moment. */
 export function backoffMs(failures: number, random: () => number = Math.random): number {
   return random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 20))
+}
+
+/**
+ * The wait after a fault of this server: a full disk, a busy store. If faults end attempts again and again (`broken` in a
+ * row), it grows, because each repetition sends events again.
+ */
+export function troubleMs(broken: number, random?: () => number): number {
+  return TROUBLE_MS + (broken > 1 ? backoffMs(broken, random) : 0)
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Whatever the receiver and the server do, each session gets there, in attempts that a receiver can recognise. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DestinationRecords } from '../../../src/server/destinations/records.js'
 import { batch } from '../../support/batches.js'
 import {
@@ -59,6 +59,43 @@ describe('at least once', () => {
     expect(again!.headers['webhook-id']).toBe(first!.headers['webhook-id'])
     expect(again!.text).toBe(first!.text)
     expect(new Set(ids()).size).toBe(6)
+  })
+
+  test('what cannot be noted, because the disk is full, is not sent again: it is noted later', async () => {
+    const courier = await add()
+    const { records } = destinations
+    receiver.reply = () => {
+      vi.spyOn(records, 'putState').mockRejectedValue(new Error('no space left on device'))
+      return { status: 200 }
+    }
+    await t.send('acme', 1, batch(1, sent(1, 3)))
+    await until(
+      () =>
+        vi.isMockFunction(records.putState) && vi.mocked(records.putState).mock.calls.length > 1,
+    )
+    vi.mocked(records.putState).mockRestore()
+    await until(() => current(courier).state.delivered === 3)
+    expect(ids()).toEqual([1, 2, 3].map(idOf))
+  })
+
+  test('and is noted when the server ends in order', async () => {
+    const courier = await add()
+    const { records } = destinations
+    receiver.reply = () => {
+      vi.spyOn(records, 'putState').mockRejectedValue(new Error('no space left on device'))
+      return { status: 200 }
+    }
+    await t.send('acme', 1, batch(1, sent(1, 3)))
+    await until(
+      () =>
+        vi.isMockFunction(records.putState) && vi.mocked(records.putState).mock.calls.length > 1,
+    )
+    vi.mocked(records.putState).mockRestore()
+    receiver.reply = () => ({ status: 200 })
+    await restart()
+    await t.send('acme', 1, batch(2, sent(4, 4)))
+    await until(() => current(courier).state.delivered === 4)
+    expect(ids()).toEqual([1, 2, 3, 4].map(idOf))
   })
 
   test('numbers of commits that were passed are not given again when what they brought is gone', async () => {

@@ -61,8 +61,12 @@ describe('a name that leads into the own network', () => {
   })
   afterEach(() => receiver.close())
 
-  const send = (url: string, allowPrivate: boolean) => {
-    const sender = new HttpSender({ allowPlain: true, allowPrivate }, undefined)
+  const send = (
+    url: string,
+    allowPrivate: boolean,
+    onRefused: (host: string, address: string) => void = () => undefined,
+  ) => {
+    const sender = new HttpSender({ allowPlain: true, allowPrivate, onRefused }, undefined)
     const request = {
       method: 'POST',
       url: new URL(url),
@@ -75,8 +79,16 @@ describe('a name that leads into the own network', () => {
   test('is refused after it was resolved, and not connected to', async () => {
     const outcome = await send(`http://localhost:${receiver.port}/`, false)
     expect(outcome).toMatchObject({ kind: 'blocked', status: null })
-    expect(outcome).toMatchObject({ text: expect.stringMatching(/^localhost has the address/) })
+    expect(outcome).toMatchObject({ text: expect.stringMatching(/^localhost has a private/) })
     expect(receiver.requests).toEqual([])
+  })
+
+  test('its address is for the operator only, or a tenant could map the network', async () => {
+    const told: string[] = []
+    const onRefused = (...names: string[]) => told.push(...names)
+    const outcome = await send(`http://localhost:${receiver.port}/`, false, onRefused)
+    expect(JSON.stringify(outcome)).not.toMatch(/127|::1/)
+    expect(told).toEqual(['localhost', expect.stringMatching(/^(127\.0\.0\.1|::1)$/)])
   })
 
   test('is taken where the operator allows it', async () => {

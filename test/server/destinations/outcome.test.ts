@@ -6,6 +6,7 @@ import {
   classOf,
   outcomeOf,
   RETRY_AFTER_MS_MAX,
+  troubleMs,
 } from '../../../src/server/destinations/outcome.js'
 
 const NOW_MS = Date.UTC(2026, 10, 29, 12)
@@ -58,4 +59,9 @@ test('attempts are counted by class for a day by the hour and for a month by the
   expect(totalOf(counts.days, nowMs, 'month')['2xx']).toBe(29 * 24 + 12)
   expect(Object.keys(counts.days).length).toBe(30)
   expect(Object.keys(counts.hours).length).toBe(24)
+})
+
+test('a fault of this server that ends attempts again and again waits longer and longer', () => {
+  const waits = [0, 1, 2, 5, 30].map((broken) => troubleMs(broken, () => 1))
+  expect(waits).toEqual([5000, 5000, 9000, 37_000, 305_000])
 })
