@@ -86,7 +86,9 @@ export function acceptJson(app: FastifyInstance): void {
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
       const text = await decoded(body, request)
-      const { readBody } = request.routeOptions.config
+      const { readBody, takesBody } = request.routeOptions.config
+      // Many clients name the type of the body that they do not send.
+      if (text.length === 0 && takesBody !== true) return undefined
       if (readBody !== undefined) {
         request.bodyCrc = crc32(text)
         request.rawBody = { bytes: body, gzip: body !== text }
@@ -156,6 +158,7 @@ async function gunzipped(body: Buffer, maxOutputLength: number): Promise<Buffer 
 declare module 'fastify' {
   interface FastifyContextConfig {
     readBody?: (text: Buffer) => unknown
+    takesBody?: boolean
   }
   interface FastifyRequest {
     /** Reserves bytes before decompressing; undefined without a key. @throws HttpError 503 */

@@ -91,7 +91,10 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
       url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
       // Routes without a key keep the server's small limit, ANONYMOUS_BODY_BYTES_MAX.
       ...(spec.scopes !== null && { bodyLimit: spec.bodyBytesMax ?? BODY_BYTES_MAX }),
-      ...(spec.readBody !== undefined && { config: { readBody: spec.readBody } }),
+      config: {
+        takesBody: spec.body !== undefined,
+        ...(spec.readBody !== undefined && { readBody: spec.readBody }),
+      },
       // The key is checked before the body is read, because strangers' bodies must cost nothing.
       onRequest: async (request) => {
         if (spec.scopes === null) return

@@ -282,3 +282,13 @@ test.each([
   const { status, body } = await server.get(`${ORG}/usage?from=${from}&to=${to}`, admin)
   expect([status, body.data]).toEqual([200, { from, to, usage: [] }])
 })
+
+test('a request without a body may name its type, as many clients do', async () => {
+  const hook = { name: 'siem', kind: 'webhook', settings: { url: 'https://siem.example.org/' } }
+  const path = `${ORG}/destinations`
+  const { id } = (await server.request('POST', path, admin, hook)).body.data
+  const send = (method: string, at: string) => server.request(method, at, admin, '')
+  expect((await send('DELETE', `${path}/${id}`)).status).toBe(200)
+  const { status, body } = await send('POST', path)
+  expect([status, body.message]).toEqual([400, expect.stringMatching(/^the body is not JSON/)])
+})
