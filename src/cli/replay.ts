@@ -30,8 +30,9 @@ offset, and the exit code is 1. A missing file is reported in the same way, and 
 A pipe or FIFO is read live: a session appears within a second of the packet that shows its end. SIGINT or SIGTERM
 ends the input; open sessions end as forcedEnd. A second signal ends the replay at once.
 A file that is delivered twice with the same options is stored once. A pipe or FIFO gets new session ids each time.
-With --to, --catalog and --peers decide whose a session is, by ids. The server shows the names of its own catalog:
-tunmeter catalog push.`,
+With --to, --catalog and --peers decide whose a session is, by ids. Unlike a meter, a replay does not ask the server for
+its catalog, which may be younger than the capture: tunmeter catalog show >catalog.yaml. The server shows the names of
+its own catalog: tunmeter catalog push.`,
   options: REPLAY_OPTIONS,
   async run(files, options, context) {
     checkFiles(files)

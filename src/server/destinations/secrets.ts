@@ -56,12 +56,16 @@ export class Secrets {
     if (!existsSync(this.#path) && make)
       writePrivateFile(this.#path, `${randomBytes(KEY_BYTES).toString('base64')}\n`)
     if ((statSync(this.#path).mode & 0o077) !== 0)
-      throw new AppError('SECRETS_LOST', `${this.#path} can be read by others`, {
-        hint: `chmod 600 ${this.#path}; and renew the secrets of destinations.`,
-      })
+      throw new AppError(
+        'SECRETS_LOST',
+        `${SECRETS_FILE} of the data directory can be read by others`,
+        {
+          hint: `chmod 600 ${SECRETS_FILE} there, and renew the secrets of destinations.`,
+        },
+      )
     const key = Buffer.from(readFileSync(this.#path, 'utf8').trim(), 'base64')
     if (key.length !== KEY_BYTES)
-      throw new AppError('SECRETS_LOST', `${this.#path} is damaged`, {
+      throw new AppError('SECRETS_LOST', `${SECRETS_FILE} of the data directory is damaged`, {
         hint: 'Put it back from a copy, or move it away and set the secrets of destinations again.',
       })
     return key
