@@ -12,6 +12,8 @@ import { tlsFault } from './tls-fault.js'
 export const ATTEMPT_MS_MAX = 30_000
 const ANSWER_BYTES_MAX = 64 * 1024
 const CONNECT_MS_MAX = 10_000
+/** Interim answers (1xx) to one request. A receiver could send them without end, and each costs CPU. */
+const INTERIM_MAX = 16
 
 /** A sixth more bytes than with zlib's own level 6, for half of the time. */
 const GZIP_LEVEL = 3
@@ -50,6 +52,8 @@ export class HttpSender {
     read: (answer: WholeAnswer) => Outcome = (answer) => outcomeOf(answer, Date.now()),
     answerBytesMax = ANSWER_BYTES_MAX,
   ): Promise<Outcome> {
+    const flood = new AbortController()
+    let interim = 0
     try {
       checkUrl(given.url, this.#guard)
       const { statusCode, headers, body } = await request(given.url, {
@@ -57,7 +61,11 @@ export class HttpSender {
         headers: given.headers,
         body: given.body,
         dispatcher: this.#agent,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS_MAX)]),
+        signal: AbortSignal.any([signal, flood.signal, AbortSignal.timeout(ATTEMPT_MS_MAX)]),
+        onInfo: () => {
+          if (++interim > INTERIM_MAX)
+            flood.abort(new Error('the receiver sends interim answers without end'))
+        },
       })
       const chunks: Buffer[] = []
       let bytes = 0

@@ -69,10 +69,10 @@ describe.each(['tcp', 'relp'])('%s: a receiver that reads nothing', (scheme) => 
 })
 
 describe('http', () => {
-  const send = async (port: number) => {
+  const send = async (port: number, bytes = 20_000_000) => {
     const sender = new HttpSender(OPEN, undefined)
     const url = new URL(`http://127.0.0.1:${port}/`)
-    const request = { method: 'POST', url, headers: {}, body: Buffer.alloc(20_000_000) } as const
+    const request = { method: 'POST', url, headers: {}, body: Buffer.alloc(bytes) } as const
     return sender.send(request, stopping.signal).finally(() => sender.close())
   }
 
@@ -97,6 +97,21 @@ describe('http', () => {
     await until(() => isDripping)
     stopping.abort()
     expect(await sending).toMatchObject({ kind: 'later' })
+  })
+
+  test('interim answers without end are not read to the end of the attempt', async () => {
+    const flooding = createServer((socket) => {
+      sockets.push(socket)
+      const more = () => {
+        while (!socket.destroyed && socket.write('HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n'));
+      }
+      socket.on('error', () => undefined).on('drain', more)
+      socket.once('data', more).resume()
+    })
+    expect(await send(await listen(flooding), 100)).toMatchObject({
+      kind: 'later',
+      text: 'the receiver sends interim answers without end',
+    })
   })
 
   test.each(['keep-alive', 'Keep-Alive', 'proxy-authorization'])(
