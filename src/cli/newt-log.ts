@@ -1,5 +1,6 @@
 /** `tunmeter newt-log`: delivers the sessions of Newt's own log, for a Newt without an interface. */
 import { badOptions } from '../base/config.js'
+import { isFifo } from '../base/fifo.js'
 import { NEWT_LOG_OPTIONS } from '../meter/newt/newt-log-options.js'
 import { NewtLogRun } from '../meter/newt/newt-log-run.js'
 import { defineCommand } from './command.js'
@@ -23,6 +24,10 @@ nothing twice, so start anywhere. A session whose Newt was killed ends when the 
       throw badOptions(['--to URL is required: base address of the server'])
     if (options.follow && file === '-')
       throw badOptions(['--follow is for a FILE: a pipe is read until it ends'])
+    if (isFifo(file))
+      throw badOptions([
+        `${file} is a pipe: give it as standard input, tunmeter newt-log … <${file}`,
+      ])
     return new NewtLogRun(file, options, context).run()
   },
 })

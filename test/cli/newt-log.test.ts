@@ -1,4 +1,5 @@
 /** `tunmeter newt-log` into a real server. */
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -64,6 +65,13 @@ test('a file that is not there is said', async () => {
   const { code, stderr } = await newtLog('', '/nowhere/newt.log')
   expect(stderr).toContain('cannot read /nowhere/newt.log: ENOENT')
   expect(code).toBe(1)
+})
+
+test('a named pipe is said to be one, with what to do: it has no positions to read from', async () => {
+  const path = join(temporaryDirectory(), 'fifo')
+  execFileSync('mkfifo', [path])
+  const { code, stderr } = await newtLog('', path)
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`newt-log … <${path}`)])
 })
 
 test('a pipe: ended sessions are stored without bytes, and read again they are stored once', async () => {

@@ -21,10 +21,10 @@ function triedInside(): Record<string, Tried> {
   return JSON.parse(stdout) as Record<string, Tried>
 }
 
-const refused = (address: string) => ({
+const REFUSED = {
   ...{ kind: 'blocked', status: null },
-  text: expect.stringContaining(`rebinding.example.org has the address ${address}, a private`),
-})
+  text: expect.stringContaining('rebinding.example.org has a private'),
+}
 
 test.skipIf(!isRoot)(
   `the name is asked for once for each connection, and a private answer is never connected to${isRoot ? '' : ' (skipped: needs root)'}`,
@@ -35,15 +35,18 @@ test.skipIf(!isRoot)(
       ['syslog', null],
     ] as const) {
       expect(cases[`${kind}: private after the first answer`]).toEqual({
-        outcomes: [{ kind: 'delivered', status }, refused('127.0.0.1')],
+        outcomes: [{ kind: 'delivered', status }, REFUSED],
+        refused: ['127.0.0.1'],
         ...{ queries: 2, publicConnections: 1, privateConnections: 0 },
       })
       expect(cases[`${kind}: one of two is private`]).toEqual({
-        outcomes: [refused('127.0.0.1')],
+        outcomes: [REFUSED],
+        refused: ['127.0.0.1'],
         ...{ queries: 1, publicConnections: 0, privateConnections: 0 },
       })
       expect(cases[`${kind}: metadata service`]).toEqual({
-        outcomes: [refused('169.254.169.254')],
+        outcomes: [REFUSED],
+        refused: ['169.254.169.254'],
         ...{ queries: 1, publicConnections: 0, privateConnections: 0 },
       })
     }

@@ -18,13 +18,19 @@ import type { Outcome } from '../../src/server/destinations/outcome.js'
 
 export interface Tried {
   readonly outcomes: readonly Outcome[]
+  readonly refused: readonly string[]
   /** Queries for an IPv4 address. */
   readonly queries: number
   readonly publicConnections: number
   readonly privateConnections: number
 }
 
-const GUARD = { allowPlain: true, allowPrivate: false }
+/** The addresses that were refused in a case, which only the operator's log has. */
+const refused: string[] = []
+const GUARD = {
+  ...{ allowPlain: true, allowPrivate: false },
+  onRefused: (_host: string, address: string) => void refused.push(address),
+}
 const PUBLIC = '198.51.100.7'
 const PRIVATE = '127.0.0.1'
 const NAME = 'rebinding.example.org'
@@ -108,7 +114,7 @@ async function tried(
   const outcomes: Outcome[] = []
   for (let i = 0; i < times; i++) outcomes.push(await send())
   return {
-    ...{ outcomes, queries },
+    ...{ outcomes, queries, refused: refused.splice(0) },
     publicConnections: open.count() - opens,
     privateConnections: closed.count() - closes,
   }
