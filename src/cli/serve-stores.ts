@@ -1,5 +1,7 @@
 /** Opens what a server keeps: in a data directory of its own, or in ClickHouse and PostgreSQL that several share. */
+import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { AppError, EXIT } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { packageVersion } from '../base/version.js'
@@ -7,22 +9,23 @@ import type { Control } from '../server/control/control.js'
 import { ALWAYS_MINE, type Lease } from '../server/control/lease.js'
 import { controlExists } from '../server/control/lmdb/control-file.js'
 import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
-import { Destinations } from '../server/destinations/destinations.js'
-import { type DestinationList, NoDestinations } from '../server/destinations/none.js'
-import { DestinationRecords } from '../server/destinations/records.js'
+import { Destinations, type DestinationsOptions } from '../server/destinations/destinations.js'
+import { LmdbRecords } from '../server/destinations/lmdb-records.js'
+import { PostgresKeyDigest, PostgresRecords } from '../server/destinations/postgres-records.js'
+import { Secrets } from '../server/destinations/secrets.js'
 import { readLogged } from '../server/ingest/logged.js'
 import { openShared, openStore } from '../server/store/open.js'
 import type { Store } from '../server/store/store.js'
 import type { SharedAddresses } from './shared-options.js'
 
-const NO_DESTINATIONS =
-  'a server with --store has no destinations yet: sessions of several servers have no order of arrival. Read them from the API or from ClickHouse'
-
 export interface Stores {
   readonly control: Control
   readonly store: Store
   readonly lease: Lease
-  readonly destinations: DestinationList
+  /** For alerts. */
+  readonly alertLease: Lease
+  readonly destinations: Destinations
+  readonly secrets: Secrets
   /** After the routes, destinations and chores have stopped. */
   close(): Promise<void>
 }
@@ -48,8 +51,9 @@ export interface Surroundings {
 
 /** @throws AppError NO_KEY, DATA_UNUSABLE, STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
 export async function openOwn(options: StoresOptions, around: Surroundings): Promise<Stores> {
-  const { log, clockMs } = around
+  const { log } = around
   const control = await ownControl(options, around)
+  const records = new LmdbRecords(control)
   const store = await openStore({
     directory: options.data,
     memoryBytes: options.storeMemory,
@@ -58,24 +62,29 @@ export async function openOwn(options: StoresOptions, around: Surroundings): Pro
     logBytes: options.logSize,
     logKeepMs: options.logKeep,
     readLogged,
-    arrivalsAfter: new DestinationRecords(control).furthestArrival(),
+    arrivalsAfter: records.furthestArrival(),
     progress: (what, facts) => log.info(facts, what),
   }).catch(async (error: unknown) => {
     await control.close()
     throw error
   })
-  const destinations = new Destinations({
-    ...{ store, control, log, clockMs, directory: options.data, version: packageVersion() },
-    guard: {
-      allowPlain: options.allowPlainDestinations,
-      allowPrivate: options.allowPrivateDestinations,
-    },
-  })
+  const secrets = new Secrets(options.data)
+  const destinations = destinationsOf(options, around, { store, records, secrets })
   const close = async () => {
     await store.close()
     await control.close()
   }
-  return { control, store, lease: ALWAYS_MINE, destinations, close }
+  const leases = { lease: ALWAYS_MINE, alertLease: ALWAYS_MINE }
+  return { control, store, ...leases, destinations, secrets, close }
+}
+
+function destinationsOf(
+  { allowPlainDestinations, allowPrivateDestinations }: StoresOptions,
+  { log, clockMs }: Surroundings,
+  parts: Pick<DestinationsOptions, 'store' | 'records' | 'secrets'>,
+): Destinations {
+  const guard = { allowPlain: allowPlainDestinations, allowPrivate: allowPrivateDestinations }
+  return new Destinations({ ...parts, log, clockMs, guard, version: packageVersion() })
 }
 
 async function ownControl(
@@ -93,21 +102,34 @@ async function ownControl(
 /** @throws AppError NO_KEY, STORE_BUSY, STORE_NEWER, STORE_OTHER, STORE_NOT_DURABLE, STORE_UNREADABLE */
 export async function openSeveral(
   addresses: SharedAddresses,
-  { data, listen, silenceAfter }: StoresOptions,
-  { needsKey }: Surroundings,
+  options: StoresOptions,
+  around: Surroundings,
 ): Promise<Stores> {
+  const { data, listen, silenceAfter } = options
   const shared = await openShared(addresses.control)
   try {
-    const { control, lease } = shared
+    const { control, lease, alertLease, postgres } = shared
     mkdirSync(data, { recursive: true, mode: 0o700 })
-    if (needsKey && !(await control.hasKeys())) throw noKey(listen, '--control URL')
+    if (around.needsKey && !(await control.hasKeys())) throw noKey(listen, '--control URL')
     const store = await shared.openStore(addresses.store, silenceAfter * 1e3)
     const close = async () => {
       await store.close()
       await shared.close()
     }
-    const destinations = new NoDestinations(NO_DESTINATIONS)
-    return { control, store, lease, destinations, close }
+    const server = hostname()
+    const records = new PostgresRecords({
+      ...{ postgres, server, holder: randomUUID() },
+      onTaken: (id, from) => {
+        if (from === null || from === server) return
+        around.log.info(
+          { destination: id, from },
+          'delivers to a destination in place of another server',
+        )
+      },
+    })
+    const secrets = new Secrets(data, new PostgresKeyDigest(postgres))
+    const destinations = destinationsOf(options, around, { store, records, secrets })
+    return { control, store, lease, alertLease, destinations, secrets, close }
   } catch (error) {
     await shared.close()
     throw error

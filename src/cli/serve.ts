@@ -28,9 +28,7 @@ import { createNotifier } from '../base/sd-notify.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { Alerts } from '../server/alerts/alerts.js'
-import { NoAlerts } from '../server/alerts/none.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
-import { Secrets } from '../server/destinations/secrets.js'
 import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
 import { parseBasePath } from '../server/http/base-path.js'
@@ -206,7 +204,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     shared === undefined
       ? await openOwn(options, { log, clockMs, needsKey })
       : await openSeveral(shared, options, { log, clockMs, needsKey })
-  const { control, store, destinations, lease } = stores
+  const { control, store, destinations, secrets, lease, alertLease } = stores
   const security = new SecurityLog(log, control, clockMs)
   const metrics = new ServerMetrics(() => store.stats())
   const watched = new WatchedMetrics(options.metricsClients, options.metricsResources, {
@@ -227,16 +225,14 @@ export async function startServer(options: Options): Promise<RunningServer> {
     allowPlain: options.allowPlainDestinations,
     allowPrivate: options.allowPrivateDestinations,
   }
-  const own = () =>
-    new Alerts({
-      ...{ store, control, log, clockMs, mailer, secrets: new Secrets(options.data), guard },
-      judge: async (orgId, range, siteIds, signal) => {
-        const parts = { store, control, clockMs, silenceMs }
-        const { sites, named } = await judgeSites(parts, orgId, range, siteIds, { signal })
-        return { sites, names: named.names }
-      },
-    })
-  const alerts = shared === undefined ? own() : new NoAlerts()
+  const alerts = new Alerts({
+    ...{ store, control, log, clockMs, mailer, secrets, guard, lease: alertLease },
+    judge: async (orgId, range, siteIds, signal) => {
+      const parts = { store, control, clockMs, silenceMs }
+      const { sites, named } = await judgeSites(parts, orgId, range, siteIds, { signal })
+      return { sites, names: named.names }
+    },
+  })
   const maintenance = new Maintenance({
     ...{ store, control, metrics, log, usageDays, auditDays, clock, lease },
     expiring: (orgId, beforeUs) => destinations.expiring(orgId, beforeUs),
@@ -340,7 +336,6 @@ function listenError(error: unknown, listen: string): AppError {
 /** Options of a server's own data directory. */
 const OWN_ONLY = [
   ...(['storeMemory', 'storeThreads', 'logSize', 'logKeep'] as const),
-  ...(['allowPlainDestinations', 'allowPrivateDestinations', 'smtpUrl', 'mailFrom'] as const),
   ...(['metricsClients', 'metricsResources'] as const),
 ]
 

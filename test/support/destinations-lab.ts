@@ -7,7 +7,10 @@ import { afterEach, beforeEach } from 'vitest'
 import { createLogger } from '../../src/base/log.js'
 import { LmdbControl } from '../../src/server/control/lmdb/lmdb-control.js'
 import type { Courier } from '../../src/server/destinations/courier.js'
-import { Destinations, type Wanted } from '../../src/server/destinations/destinations.js'
+import { Destinations } from '../../src/server/destinations/destinations.js'
+import { LmdbRecords } from '../../src/server/destinations/lmdb-records.js'
+import { Secrets } from '../../src/server/destinations/secrets.js'
+import type { Wanted } from '../../src/server/destinations/wanted.js'
 import type { Session } from '../../src/session/session.js'
 import { session as sessionOf } from './batches.js'
 import { type Received, Receiver } from './receiver.js'
@@ -26,14 +29,16 @@ export let t: TestStore
 export let control: LmdbControl
 export let receiver: Receiver
 export let destinations: Destinations
+export let records: LmdbRecords
 /** Ahead of the machine's clock: what is put off is due when the test says so. */
 let aheadMs = 0
 
 function open(): Destinations {
+  records = new LmdbRecords(control)
   return new Destinations({
     store: t.store,
-    control,
-    directory: t.directory,
+    records,
+    secrets: new Secrets(t.directory),
     guard: { allowPlain: true, allowPrivate: true },
     log: createLogger('error'),
     version: '1.2.3',
@@ -91,7 +96,9 @@ export const ids = (requests?: readonly Received[]) =>
 export const sent = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => session(from + i))
 export const idOf = (n: number) => session(n).sessionId
-export const current = (courier: Courier) => destinations.get('acme', courier.record.id)
+/** The one that runs now. */
+export const current = (courier: Courier): Courier =>
+  destinations.mine().find(({ record }) => record.id === courier.record.id)!
 /** What it waits for is over. */
 export const later = async (courier: Courier) => {
   aheadMs += HOUR_MS

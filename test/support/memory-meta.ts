@@ -95,8 +95,8 @@ export class MemoryMeta implements SessionMeta {
     return Promise.resolve(owners)
   }
 
-  nextArrival(): Promise<number> {
-    return Promise.resolve(++this.#arrival)
+  arriving<T>(_orgIds: readonly string[], work: (arrival: number) => Promise<T>): Promise<T> {
+    return work(++this.#arrival)
   }
 
   addLosses(losses: readonly Loss[]): Promise<void> {

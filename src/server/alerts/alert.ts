@@ -127,6 +127,8 @@ export interface AlertState {
   readonly repeated: number
   readonly lastSentAt: string | null
   readonly lastFault: { readonly at: string; readonly text: string } | null
+  /** Why the last evaluation failed. Absent in older states. */
+  readonly checkFault?: string | null
 }
 
 export function newState({ id, orgId }: Pick<AlertRecord, 'id' | 'orgId'>): AlertState {

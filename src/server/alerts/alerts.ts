@@ -5,6 +5,9 @@
  * and an evaluation ends after EVALUATION_MS (5 s). A round takes one alert of each organisation in turn, the longest
  * waiting first, so an organisation with slow alerts delays only its own. Messages are sent meanwhile, at most SENDING_MAX
  * (8) at a time, and at most SENT_OF_ORG_MAX (60) attempts an hour for an organisation.
+ *
+ * What was reported, and what is to be sent, is stored before it is sent, and what was sent is stored afterwards. So if
+ * another server goes on, a message may come twice under one id, and none is lost.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,6 +15,7 @@ import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
 import type { DocumentKind } from '../control/documents.js'
+import { ALWAYS_MINE, type Lease } from '../control/lease.js'
 import { checkUrl, type GuardOptions, NotAllowed } from '../destinations/guard.js'
 import { HttpSender } from '../destinations/http-send.js'
 import { signed } from '../destinations/kinds/webhook.js'
@@ -43,6 +47,8 @@ const STOP_MS = 5_000
 export interface AlertsOptions extends Sources {
   readonly control: Pick<Control, 'documents'>
   readonly secrets: Secrets
+  /** Of several servers, the one that holds it evaluates and sends. Default: there is only one. */
+  readonly lease?: Lease
   readonly guard: GuardOptions
   /** Null: the server was started without --smtp-url. */
   readonly mailer: Mailer | null
@@ -105,11 +111,11 @@ export class Alerts {
     const { documents } = this.#options.control
     const records = await documents.of<AlertRecord>('alert', orgId, '')
     const states = await documents.of<AlertState>('alertState', orgId, '')
-    return records.map((record) => ({
-      record,
-      state: states.find(({ id }) => id === record.id) ?? newState(record),
-      checkFault: this.#checkFaults.get(record.id) ?? null,
-    }))
+    return records.map((record) => {
+      const state = states.find(({ id }) => id === record.id) ?? newState(record)
+      const checkFault = this.#checkFaults.get(record.id) ?? state.checkFault ?? null
+      return { record, state, checkFault }
+    })
   }
 
   /** @throws AppError NO_ALERT */
@@ -121,6 +127,7 @@ export class Alerts {
 
   /** @throws AppError BAD_ALERT, TOO_MANY_ALERTS */
   async create(orgId: string, wanted: WantedAlert): Promise<AlertWithState> {
+    await this.#mustSeal(wanted)
     const id = `a${randomBytes(8).toString('hex')}`
     const createdAt = new Date(this.#options.clockMs()).toISOString()
     const record = this.#recordOf(wanted, { id, orgId, createdAt, secret: null })
@@ -135,6 +142,7 @@ export class Alerts {
     const isElsewhere = JSON.stringify(known.to) !== JSON.stringify(wanted.to)
     if (isElsewhere && known.secret !== null && wanted.secrets.secret === undefined)
       throw bad('secrets.secret: expected it again, or null, since the address is another one')
+    await this.#mustSeal(wanted)
     const { createdAt, secret } = known
     const record = this.#recordOf(wanted, { id, orgId, createdAt, secret })
     const isSame =
@@ -143,6 +151,11 @@ export class Alerts {
     await this.#put('alert', record)
     await this.#put('alertState', { ...(isSame ? state : newState(record)), nextSendMs: 0 })
     return this.get(orgId, id)
+  }
+
+  /** @throws AppError SECRETS_OTHER */
+  async #mustSeal({ secrets: { secret } }: WantedAlert): Promise<void> {
+    if (typeof secret === 'string') await this.#options.secrets.mustFit()
   }
 
   /** @throws AppError NO_ALERT */
@@ -167,6 +180,7 @@ export class Alerts {
 
   /** Evaluates as many alerts as the bounds allow, and begins to send what is due. */
   async round(): Promise<void> {
+    if (!(await this.#isMine())) return
     const { documents } = this.#options.control
     const records = await documents.all<AlertRecord>('alert')
     await this.#forget(records, await documents.all<AlertState>('alertState'))
@@ -176,6 +190,14 @@ export class Alerts {
       if (record.paused || this.#sending.has(record.id)) continue
       await this.#evaluate(record)
     }
+  }
+
+  /** A server that cannot read the secrets leaves the work to another one. */
+  async #isMine(): Promise<boolean> {
+    const { secrets, lease = ALWAYS_MINE } = this.#options
+    if (await secrets.fits()) return lease.isMine()
+    await lease.close()
+    return false
   }
 
   /** Removes states of removed alerts. */
@@ -215,8 +237,10 @@ export class Alerts {
       const now = await this.get(record.orgId, record.id).catch(() => undefined)
       const isSame = JSON.stringify(now?.record) === JSON.stringify(record)
       if (now === undefined || !isSame || this.#sending.has(record.id)) return
-      const next =
+      const checkFault = findings === undefined ? this.#checkFaults.get(record.id)! : null
+      const stepped =
         findings === undefined ? now.state : step(now.state, record.condition.kind, findings, nowMs)
+      const next = { ...stepped, checkFault }
       if (JSON.stringify(next) !== JSON.stringify(now.state)) await this.#put('alertState', next)
       if (findings !== undefined) this.#checkFaults.delete(record.id)
       this.#sendIfDue(record, next, nowMs)
@@ -271,7 +295,9 @@ export class Alerts {
             ...{ ...begun, failures, lastFault: { at, text: fault } },
             nextSendMs: nowMs + backoffMs(failures),
           }
-    await this.#put('alertState', ended)
+    // Another server may have gone on with it, or somebody has changed or removed it. Then the message may come twice.
+    const now = await this.get(record.orgId, record.id).catch(() => undefined)
+    if (JSON.stringify(now?.state) === JSON.stringify(state)) await this.#put('alertState', ended)
   }
 
   async #deliver(record: AlertRecord, message: Message): Promise<string | null> {

@@ -40,7 +40,6 @@ import {
   counting,
   isStopped,
   LIVE,
-  newState,
   notSent,
   numberOf,
   type StreamKey,
@@ -49,7 +48,14 @@ import {
   underWay,
   withBackfill,
 } from './progress.js'
-import type { DestinationRecord, DestinationRecords, DestinationState, Pending } from './records.js'
+import type {
+  DestinationRecord,
+  DestinationRecords,
+  DestinationState,
+  Entry,
+  Pending,
+  SavedState,
+} from './records.js'
 import { peerSent, type RowSource } from './rows.js'
 import { StateKeeper } from './state-keeper.js'
 
@@ -82,6 +88,7 @@ export interface CourierParts {
 
 export class Courier {
   readonly record: DestinationRecord
+  readonly entry: Entry
   readonly #parts: CourierParts
   readonly letters: DeadLetters
   readonly backlog: Backlog
@@ -106,13 +113,14 @@ export class Courier {
   /** Attempts in a row that a fault of this server ended. */
   #broken = 0
 
-  constructor(record: DestinationRecord, parts: CourierParts) {
+  constructor(entry: Entry, saved: SavedState, parts: CourierParts) {
+    const { record } = entry
     this.record = record
+    this.entry = entry
     this.#parts = parts
     this.#filter = filterOfQuery(record.query)
     this.#present = parts.presenter(record)
-    const state = parts.records.state(record.id) ?? newState(parts.store.lastArrival())
-    this.#keeper = new StateKeeper({ ...parts, id: record.id }, state)
+    this.#keeper = new StateKeeper({ ...parts, entry }, saved)
     this.#reader = new BatchReader(record, {
       ...parts,
       ...{ filter: this.#filter, present: this.#present, keeper: this.#keeper },
@@ -138,6 +146,13 @@ export class Courier {
     return this.#keeper.state
   }
 
+  /** Another server changed the state. @throws AppError DESTINATION_CHANGED */
+  async reload(version?: number): Promise<void> {
+    if (version === this.#keeper.version) return
+    await this.#keeper.reload()
+    this.#hasten()
+  }
+
   start(): void {
     this.#running = this.#run()
   }
@@ -153,6 +168,17 @@ export class Courier {
     await this.#receiver?.close()
   }
 
+  /** Sends nothing more, at once. Another server may do so by now. */
+  abandon(): void {
+    this.#stopping.abort()
+    this.#wake()
+  }
+
+  /** It stopped by itself, because the destination was not its own any more. */
+  get isLost(): boolean {
+    return this.#keeper.isClosed || this.#stopping.signal.aborted
+  }
+
   /** Call it after sessions were deleted, because rows that were read ahead must not be sent. */
   forget(): void {
     this.#reader.forget()
@@ -161,6 +187,10 @@ export class Courier {
   /** Ends every wait except a pause, and tries at once. */
   async hurry(): Promise<void> {
     await this.#keeper.change((s) => ({ ...s, nextAttemptMs: 0, refusedInRow: 0 }))
+    this.#hasten()
+  }
+
+  #hasten(): void {
     this.#liveFromMs = 0
     this.#wake()
   }
@@ -240,7 +270,7 @@ export class Courier {
     const { clockMs } = this.#parts
     const { nextAttemptMs } = this.state
     const nowMs = clockMs()
-    if (this.record.paused) return PAUSED_LOOK_MS
+    if (this.record.paused || this.#keeper.isClosed) return PAUSED_LOOK_MS
     await this.#save()
     if (!isReached(nextAttemptMs, nowMs, WAIT_MS_MAX)) return nextAttemptMs - nowMs
     if (this.#open.isDue && !(await this.#reportOpen())) return 0
@@ -280,7 +310,7 @@ export class Courier {
     const receiver = this.#tryToOpen()
     const signal = this.#stopping.signal
     // A refused open report is not kept as a dead letter, because the session's end is sent later.
-    const letters = { has: () => false, put: () => Promise.resolve(true) }
+    const letters = { has: () => Promise.resolve(false), put: () => Promise.resolve(true) }
     const parts = { receiver: receiver as Receiver<EventBody>, letters, clockMs, signal }
     const done =
       'deliver' in receiver

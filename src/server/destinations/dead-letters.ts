@@ -53,18 +53,19 @@ export class DeadLetters implements Letters {
     this.#parts = parts
   }
 
-  all(): DeadLetter[] {
+  all(): Promise<DeadLetter[]> {
     return this.#parts.records.deadLetters(this.#record.id)
   }
 
-  has(letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): boolean {
+  has(letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): Promise<boolean> {
     return this.#parts.records.hasDeadLetter(this.#record.id, letter)
   }
 
   async put(letter: DeadLetter): Promise<boolean> {
     const { records } = this.#parts
     const { id } = this.#record
-    if (!this.has(letter) && records.countDeadLetters(id) >= DEAD_LETTERS_MAX) return false
+    const isFull = (await records.countDeadLetters(id)) >= DEAD_LETTERS_MAX
+    if (isFull && !(await this.has(letter))) return false
     await records.putDeadLetter(id, letter)
     return true
   }
@@ -74,7 +75,7 @@ export class DeadLetters implements Letters {
     const { records, change, clockMs } = this.#parts
     const { id } = this.#record
     const done = { delivered: 0, refused: 0, gone: 0 }
-    const letters = this.all()
+    const letters = await this.all()
     for (const letter of letters) {
       // Not all at once, because some may be deleted meanwhile.
       const [one] = await this.#read([letter], this.#parts.present)

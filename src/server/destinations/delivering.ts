@@ -18,7 +18,7 @@ export const REFUSED_IN_ROW_MAX = 16
 
 export interface Letters {
   /** True: the session is a dead letter already, and the attempt that refused it is being repeated. */
-  has(letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): boolean
+  has(letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): Promise<boolean>
   /** @returns false: the list is full */
   put(letter: DeadLetter): Promise<boolean>
 }
@@ -155,7 +155,7 @@ class Delivering {
   ): Promise<Settled> {
     const { letters, clockMs } = this.#parts
     // A repetition refuses the same ones again. If they counted again, it would end there each time.
-    const isNew = !letters.has({ siteId, sessionId })
+    const isNew = !(await letters.has({ siteId, sessionId }))
     if (isNew && this.refusedInRow >= REFUSED_IN_ROW_MAX)
       return blocked(status, `${REFUSED_IN_ROW_MAX} events in a row were refused: ${text}`)
     const at = new Date(clockMs()).toISOString()

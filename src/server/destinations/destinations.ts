@@ -4,105 +4,207 @@
  * DEAD_LETTERS_MAX. The number of destinations is bounded per organisation and per server. Reading the log uses the
  * organisation's share of the store's connections.
  *
- * Limit: only one server may use the data directory, as for the store. Several servers have none (none.ts).
+ * Each of several servers has a Courier for each destination, but only those of its own run (records.ts). The others tell
+ * the state, and change it when a user asks this server: their changes are in the store, and reach the one that runs there.
  */
 import { randomBytes } from 'node:crypto'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Organisations } from '../control/control.js'
-import type { LmdbControl } from '../control/lmdb/lmdb-control.js'
 import { Mutex } from '../store/mutex.js'
 import type { Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'
 import { Courier } from './courier.js'
-import { COLUMN_NAMES, type EventBody, filterOfQuery, type Presenter } from './events.js'
-import { PEER_COLUMNS } from './formats/peers.js'
-import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
+import type { EventBody, Presenter } from './events.js'
+import type { GuardOptions } from './guard.js'
 import type { Receiver } from './kind.js'
-import { bodiesOf, KINDS, secretsOf, textsOf } from './kinds/kinds.js'
-import { disguisesBy, PSEUDONYM_KEY, type PseudonymSettings } from './pseudonyms.js'
+import { bodiesOf, KINDS, textsOf } from './kinds/kinds.js'
+import { newState } from './progress.js'
+import { disguisesBy, PSEUDONYM_KEY } from './pseudonyms.js'
 import {
+  type Counts,
   DESTINATIONS_MAX,
   DESTINATIONS_OF_ORG_MAX,
   type DestinationRecord,
-  DestinationRecords,
+  type DestinationRecords,
+  type Entry,
 } from './records.js'
 import { redacting } from './redacting.js'
-import { isPeer, type Records, type SentRow, sourceOf } from './rows.js'
-import { lastFour, Secrets } from './secrets.js'
+import { isPeer, type SentRow, sourceOf } from './rows.js'
+import { SECRETS_FILE, type Secrets } from './secrets.js'
+import { recordOf, recordsOf, secretsFor, targetOf, type Wanted } from './wanted.js'
 
 export interface DestinationsOptions {
   readonly store: Pick<
     Store,
     'lastArrival' | 'arrived' | 'countArrived' | 'page' | 'arrivedPeers' | 'countArrivedPeers'
   >
-  readonly control: Pick<Organisations, 'org'> & Pick<LmdbControl, 'table'>
-  readonly directory: string
+  readonly records: DestinationRecords
+  readonly secrets: Secrets
   readonly guard: GuardOptions
   readonly log: Logger
   readonly version: string
   readonly clockMs: () => number
 }
 
-export interface Wanted {
-  readonly name: string
-  readonly kind: string
-  readonly settings: Readonly<Record<string, unknown>>
-  /** Null removes a secret. A secret that is not named stays. */
-  readonly secrets: Readonly<Record<string, string | null>>
-  readonly records: Records
-  readonly query: string
-  readonly columns: readonly string[] | null
-  readonly eventsMax: number
-  readonly bytesMax: number
-  readonly fillSeconds: number
-  readonly pseudonyms: PseudonymSettings | null
-  readonly openSeconds: number
+/** What this server has of a destination. */
+interface Post {
+  readonly courier: Courier
+  /** Counted deletions that the courier knows. */
+  erasures: number
 }
 
 export class Destinations {
   readonly #options: DestinationsOptions
   readonly #records: DestinationRecords
   readonly #secrets: Secrets
-  readonly #couriers = new Map<string, Courier>()
+  readonly #posts = new Map<string, Post>()
   /** Changes run one at a time, because a destination must never have two couriers. */
   readonly #changes = new Mutex()
   readonly #rowsAhead = new RowsAhead()
-  #started = false
+  #isStarted = false
+  #isStopped = false
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  /** Other servers may deliver after this, by performance.now(). */
+  #mineUntilMs = Number.POSITIVE_INFINITY
+  #lapse: NodeJS.Timeout | undefined
+  #saidOtherKey = false
 
   constructor(options: DestinationsOptions) {
     this.#options = options
-    this.#records = new DestinationRecords(options.control)
-    this.#secrets = new Secrets(options.directory)
+    this.#records = options.records
+    this.#secrets = options.secrets
   }
 
   async start(): Promise<void> {
-    this.#started = true
-    for (const record of this.#records.all()) {
-      // The server was killed while it removed this organisation.
-      if (this.#options.control.org(record.orgId) === undefined) await this.#records.remove(record)
-      else this.#begin(record)
+    this.#isStarted = true
+    await this.look()
+    const { everyMs } = this.#records
+    if (everyMs === null || this.#isStopped) return
+    this.#lapse = setInterval(() => this.#stopLapsed(), everyMs).unref()
+    const wait = () => {
+      if (this.#isStopped) return
+      this.#timer = setTimeout(() => {
+        this.#looking = this.look()
+          .catch((error: unknown) =>
+            this.#options.log.warn({ err: messageOf(error) }, 'destinations are not looked after'),
+          )
+          .then(wait)
+      }, everyMs).unref()
     }
+    wait()
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#couriers.values()].map((courier) => courier.stop()))
-    this.#couriers.clear()
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    clearInterval(this.#lapse)
+    await this.#looking
+    await this.#changes.run(async () => {
+      await Promise.all([...this.#posts.values()].map(({ courier }) => courier.stop()))
+      this.#posts.clear()
+      // Else another server waits for the end of the lease.
+      await this.#records.release().catch(() => undefined)
+    })
   }
 
-  of(orgId: string): Courier[] {
-    return this.#records.of(orgId).flatMap(({ id }) => this.#couriers.get(id) ?? [])
+  /** Follows what other servers changed, and takes over what no server delivers to. */
+  look(): Promise<void> {
+    return this.#changes.run(async () => {
+      const beganMs = performance.now()
+      const mayTake = await this.#mayTake()
+      const { entries, forMs } = await this.#records.load(mayTake)
+      if (this.#isStopped) return
+      this.#mineUntilMs = beganMs + forMs
+      const ids = new Set(entries.map(({ record }) => record.id))
+      for (const [id, { courier }] of this.#posts)
+        if (!ids.has(id)) {
+          this.#posts.delete(id)
+          await courier.stop()
+        }
+      for (const entry of entries) await this.#follow(entry)
+    })
   }
 
-  all(): Courier[] {
-    return [...this.#couriers.values()]
+  async #mayTake(): Promise<boolean> {
+    const fits = await this.#secrets.fits().catch(() => false)
+    if (!fits && !this.#saidOtherKey)
+      this.#options.log.error(
+        { file: SECRETS_FILE },
+        'this server delivers to no destination: it lacks the key of the other servers. Copy the file from one of their data directories',
+      )
+    this.#saidOtherKey = !fits
+    return fits
   }
 
-  /** @throws AppError NO_DESTINATION */
-  get(orgId: string, id: string): Courier {
-    const courier = this.#couriers.get(id)
+  async #follow(entry: Entry): Promise<void> {
+    const { id } = entry.record
+    const post = this.#posts.get(id)
+    const known = post?.courier.entry
+    const isSame = known?.recordVersion === entry.recordVersion && known.isMine === entry.isMine
+    try {
+      if (post === undefined || !isSame || (entry.isMine && post.courier.isLost)) {
+        await post?.courier.stop()
+        await this.#begin(entry)
+        return
+      }
+      if (post.erasures !== entry.erasures) post.courier.forget()
+      post.erasures = entry.erasures
+      if (entry.isMine) await post.courier.reload(entry.version)
+    } catch (error) {
+      // Between the look and now it was changed, removed or taken again. The next look has it.
+      if (!isChanged(error)) throw error
+    }
+  }
+
+  /** Without an answer for the time of the lease: another server delivers by now. */
+  #stopLapsed(): void {
+    if (performance.now() < this.#mineUntilMs) return
+    for (const courier of this.mine()) courier.abandon()
+  }
+
+  /** With their newest states. */
+  async of(orgId: string): Promise<Courier[]> {
+    const own = this.#all().filter(({ record }) => record.orgId === orgId)
+    const fresh = await Promise.all(own.map(({ record }) => this.#fresh(record.id)))
+    return fresh.flatMap((courier) => courier ?? [])
+  }
+
+  #all(): Courier[] {
+    return [...this.#posts.values()].map(({ courier }) => courier)
+  }
+
+  /** Those that this server delivers to. */
+  mine(): Courier[] {
+    return this.#all().filter(({ entry }) => entry.isMine)
+  }
+
+  /** With its newest state. @throws AppError NO_DESTINATION */
+  async get(orgId: string, id: string): Promise<Courier> {
+    // Another server may have added it a moment ago.
+    if (!this.#posts.has(id) && this.#records.everyMs !== null) await this.look()
+    await this.#fresh(id)
+    return this.#get(orgId, id)
+  }
+
+  #get(orgId: string, id: string): Courier {
+    const courier = this.#posts.get(id)?.courier
     if (courier?.record.orgId === orgId) return courier
     throw new AppError('NO_DESTINATION', `there is no destination "${id}" in this organisation`)
+  }
+
+  /** Undefined: it is gone. */
+  async #fresh(id: string): Promise<Courier | undefined> {
+    const courier = this.#posts.get(id)?.courier
+    if (courier?.entry.isMine !== false) return courier
+    try {
+      await courier.reload()
+      return courier
+    } catch (error) {
+      if (!isChanged(error)) throw error
+      await this.look()
+      return this.#posts.get(id)?.courier
+    }
   }
 
   get records(): DestinationRecords {
@@ -110,60 +212,51 @@ export class Destinations {
   }
 
   /** Names and addresses of the destinations that have received sessions of the organisation. */
-  holders(orgId: string): string[] {
-    const sent = this.of(orgId).filter(({ state }) => state.delivered > 0)
+  async holders(orgId: string): Promise<string[]> {
+    const sent = (await this.of(orgId)).filter(({ state }) => state.delivered > 0)
     return sent.map(({ record }) => `${record.name} (${targetOf(record)})`)
   }
 
-  /** @throws AppError TOO_MANY, BAD_DESTINATION */
+  /** @throws AppError TOO_MANY, BAD_DESTINATION, SECRETS_OTHER */
   create(orgId: string, wanted: Wanted): Promise<Courier> {
     return this.#changes.run(async () => {
-      this.#mustHaveRoom(orgId)
-      const record = this.#recordOf(wanted, {
+      await this.#mustSeal(wanted)
+      const record = recordOf(this.#options, wanted, {
         id: `d${randomBytes(9).toString('hex')}`,
         orgId,
         paused: false,
         createdAt: new Date(this.#options.clockMs()).toISOString(),
       })
-      const { state } = new Courier(record, this.#parts(record))
-      // The state holds the starting point, so both must be durable before the courier starts.
-      await Promise.all([this.#records.putState(record.id, state), this.#records.put(record)])
-      return this.#begin(record)
+      const state = newState(this.#options.store.lastArrival())
+      return this.#begin(await this.#records.create(record, state, mustHaveRoom))
     })
   }
 
-  #mustHaveRoom(orgId: string): void {
-    if (this.#records.of(orgId).length >= DESTINATIONS_OF_ORG_MAX)
-      throw new AppError(
-        'TOO_MANY_DESTINATIONS',
-        `an organisation has at most ${DESTINATIONS_OF_ORG_MAX} destinations; remove one`,
-      )
-    if (this.#records.all().length >= DESTINATIONS_MAX)
-      throw new AppError(
-        'TOO_MANY_DESTINATIONS',
-        `this server has at most ${DESTINATIONS_MAX} destinations`,
-      )
+  async #mustSeal({ secrets }: Wanted): Promise<void> {
+    if (Object.values(secrets).some((secret) => secret !== null)) await this.#secrets.mustFit()
   }
 
-  /** The new destination continues from the old cursor. @throws AppError NO_DESTINATION, BAD_DESTINATION */
+  /** The new destination continues from the old cursor. @throws AppError NO_DESTINATION, BAD_DESTINATION, SECRETS_OTHER */
   replace(orgId: string, id: string, wanted: Wanted): Promise<Courier> {
-    return this.#exchange(orgId, id, (known) => {
+    return this.#exchange(orgId, id, async (known) => {
+      await this.#mustSeal(wanted)
       const { paused, createdAt } = known
       const own = { id, orgId, paused, createdAt }
-      return this.#recordOf(wanted, own, secretsFor(wanted, known))
+      return recordOf(this.#options, wanted, own, secretsFor(wanted, known))
     })
   }
 
   /** @throws AppError NO_DESTINATION */
   pause(orgId: string, id: string, paused: boolean): Promise<Courier> {
-    return this.#exchange(orgId, id, (record) => ({ ...record, paused }))
+    return this.#exchange(orgId, id, async (record) => ({ ...record, paused }))
   }
 
   /** @throws AppError NO_DESTINATION */
   remove(orgId: string, id: string): Promise<Courier> {
     return this.#changes.run(async () => {
-      const courier = this.get(orgId, id)
-      this.#couriers.delete(id)
+      const courier = this.#get(orgId, id)
+      if (!courier.entry.isMine) await courier.reload()
+      this.#posts.delete(id)
       await courier.stop()
       await this.#records.remove(courier.record)
       return courier
@@ -171,17 +264,24 @@ export class Destinations {
   }
 
   async removeOrg(orgId: string): Promise<void> {
-    for (const { id } of this.#records.of(orgId)) await this.remove(orgId, id)
+    const own = this.#all().filter(({ record }) => record.orgId === orgId)
+    for (const courier of own)
+      await this.#changes.run(async () => {
+        this.#posts.delete(courier.record.id)
+        await courier.stop()
+        await this.#records.remove(courier.record)
+      })
   }
 
   /** Call it after sessions were deleted, because couriers may hold some of them in memory. */
-  forget(orgId: string): void {
-    for (const courier of this.of(orgId)) courier.forget()
+  async forget(orgId: string): Promise<void> {
+    for (const courier of this.#all()) if (courier.record.orgId === orgId) courier.forget()
+    await this.#records.erased(orgId)
   }
 
   /** Counts the undelivered sessions that retention is about to delete. */
   async expiring(orgId: string, endedBeforeUs: number): Promise<void> {
-    for (const courier of this.of(orgId))
+    for (const courier of await this.of(orgId))
       await courier.backlog.expiring(endedBeforeUs).catch((error: unknown) => {
         const facts = { orgId, destination: courier.record.id, err: messageOf(error) }
         this.#options.log.error(facts, 'what a destination loses to the retention is not counted')
@@ -191,30 +291,35 @@ export class Destinations {
   #exchange(
     orgId: string,
     id: string,
-    change: (record: DestinationRecord) => DestinationRecord,
+    change: (record: DestinationRecord) => Promise<DestinationRecord>,
   ): Promise<Courier> {
     return this.#changes.run(async () => {
-      const courier = this.get(orgId, id)
-      const record = change(courier.record)
+      const courier = this.#get(orgId, id)
+      const record = await change(courier.record)
       await courier.stop()
-      const { state } = courier
       // The bounds of a pending attempt are valid only for the query that they were made with.
       const isSame =
         courier.record.query === record.query && recordsOf(courier.record) === recordsOf(record)
-      const unbound = isSame ? {} : { live: anew(state.live), backfills: state.backfills.map(anew) }
-      const hurried = { nextAttemptMs: 0, refusedInRow: 0 }
-      await Promise.all([
-        this.#records.put(record),
-        this.#records.putState(id, { ...state, ...unbound, ...hurried }),
-      ])
-      return this.#begin(record)
+      const entry = await this.#records
+        .replace(courier.entry, record, (state) => ({
+          ...state,
+          ...(isSame ? {} : { live: anew(state.live), backfills: state.backfills.map(anew) }),
+          ...{ nextAttemptMs: 0, refusedInRow: 0 },
+        }))
+        .catch(async (error: unknown) => {
+          await this.#begin(courier.entry).catch(() => this.#posts.delete(id))
+          throw error
+        })
+      return this.#begin(entry)
     })
   }
 
-  #begin(record: DestinationRecord): Courier {
-    const courier = new Courier(record, this.#parts(record))
-    this.#couriers.set(record.id, courier)
-    if (this.#started) courier.start()
+  async #begin(entry: Entry): Promise<Courier> {
+    const { record, erasures } = entry
+    const saved = await this.#records.state(entry)
+    const courier = new Courier(entry, saved, this.#parts(record))
+    this.#posts.set(record.id, { courier, erasures })
+    if (entry.isMine && this.#isStarted) courier.start()
     return courier
   }
 
@@ -274,87 +379,26 @@ export class Destinations {
     })
     return redacting(receiver, Object.values(secrets))
   }
-
-  /** @throws AppError BAD_DESTINATION */
-  #recordOf(
-    { secrets, ...wanted }: Wanted,
-    own: Pick<DestinationRecord, 'id' | 'orgId' | 'paused' | 'createdAt'>,
-    known: DestinationRecord['secrets'] = {},
-  ): DestinationRecord {
-    this.#check(wanted)
-    const sealed = { ...known }
-    for (const [name, secret] of Object.entries(secrets)) {
-      if (secret === null) delete sealed[name]
-      else sealed[name] = { sealed: this.#secrets.seal(own.id, secret), lastFour: lastFour(secret) }
-    }
-    const kindSecrets = secretsOf(wanted.kind)
-    if (wanted.pseudonyms !== null && sealed[PSEUDONYM_KEY] === undefined)
-      throw bad(`secrets.${PSEUDONYM_KEY}: expected it, since pseudonyms are made with it`)
-    for (const [name, { required }] of Object.entries(kindSecrets))
-      if (required && sealed[name] === undefined)
-        throw bad(
-          `secrets.${name}: expected it, since a destination of kind ${wanted.kind} needs it`,
-        )
-    for (const name of Object.keys(sealed)) if (!(name in kindSecrets)) delete sealed[name]
-    return { ...own, ...wanted, secrets: sealed }
-  }
-
-  /** Checks beyond the schema: the query, and whether this server may send to the address. */
-  #check({ settings, kind, query, ...wanted }: Omit<Wanted, 'secrets'>): void {
-    checkRecords({ settings, query, ...wanted })
-    try {
-      filterOfQuery(query)
-      const isEncrypted = KINDS[kind]!.isEncrypted(settings)
-      checkUrl(new URL(targetOf({ kind, settings })), this.#options.guard, isEncrypted)
-    } catch (error) {
-      if (error instanceof NotAllowed) throw bad(`settings: ${error.message}`)
-      throw bad(`q: ${messageOf(error)}`)
-    }
-  }
 }
 
-export function recordsOf({ records = 'sessions' }: Pick<DestinationRecord, 'records'>): Records {
-  return records
+/** @throws AppError TOO_MANY_DESTINATIONS */
+function mustHaveRoom({ ofOrg, all }: Counts): void {
+  if (ofOrg >= DESTINATIONS_OF_ORG_MAX)
+    throw new AppError(
+      'TOO_MANY_DESTINATIONS',
+      `an organisation has at most ${DESTINATIONS_OF_ORG_MAX} destinations; remove one`,
+    )
+  if (all >= DESTINATIONS_MAX)
+    throw new AppError(
+      'TOO_MANY_DESTINATIONS',
+      `all organisations together have at most ${DESTINATIONS_MAX} destinations`,
+    )
 }
 
-/** Settings that only sessions have, or only events of peers. @throws AppError BAD_DESTINATION */
-function checkRecords(
-  wanted: Pick<Wanted, 'records' | 'query' | 'columns' | 'openSeconds' | 'settings'>,
-): void {
-  const { records, query, columns, openSeconds, settings } = wanted
-  const known = records === 'peers' ? PEER_COLUMNS : COLUMN_NAMES
-  const unknown = columns?.find((name) => !known.includes(name))
-  if (unknown !== undefined) throw bad(`columns: ${records} have no field "${unknown}"`)
-  if (records === 'sessions') return
-  if (query !== '')
-    throw bad('q: expected none, since a destination of events of peers gets all of them')
-  if (openSeconds !== 0) throw bad('openSeconds: expected 0, since events of peers are never open')
-  if (settings.file === 'parquet')
-    throw bad('settings.file: expected ndjson, since only sessions are written as Parquet')
-}
-
-export function targetOf({ kind, settings }: Pick<DestinationRecord, 'kind' | 'settings'>): string {
-  return KINDS[kind]!.target(settings)
-}
-
-/**
- * The secrets that stay. If the address changes, each secret must be given again or removed. Otherwise a user who may
- * change the destination could send its secrets to a server of their own. The pseudonym key stays, because it is never
- * sent.
- */
-function secretsFor(wanted: Wanted, known: DestinationRecord): DestinationRecord['secrets'] {
-  if (targetOf(wanted) === targetOf(known)) return known.secrets
-  const sent = Object.keys(known.secrets).filter((name) => name !== PSEUDONYM_KEY)
-  const unsaid = sent.find((name) => !(name in wanted.secrets))
-  if (unsaid !== undefined)
-    throw bad(`secrets.${unsaid}: expected it again, or null, since the address is another one`)
-  return known.secrets
+function isChanged(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'DESTINATION_CHANGED'
 }
 
 function anew<S extends { readonly pending: unknown }>(stream: S): S {
   return { ...stream, pending: null }
-}
-
-function bad(message: string): AppError {
-  return new AppError('BAD_DESTINATION', message)
 }

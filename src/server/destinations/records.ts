@@ -1,14 +1,10 @@
 /**
- * The records of destinations in the control file:
+ * Destinations as they are stored: settings, progress and dead letters. lmdb-records.ts keeps them for a server of its own,
+ * postgres-records.ts for several servers. One server at a time delivers to a destination.
  *
- *   destination       [orgId, id] -> settings, with sealed secrets
- *   destinationState  id -> cursors, pending attempts, counts and the last outcome
- *   deadLetter        [id, "site/session"] -> why the receiver refused that session; the session itself is in the store
- *
- * A write is durable when its promise resolves. Writes that begin in one turn of the event loop are one transaction.
+ * A change is durable when its promise resolves.
  */
-import type { Database } from 'lmdb'
-import type { LmdbControl } from '../control/lmdb/lmdb-control.js'
+import { AppError } from '../../base/errors.js'
 import type { ArrivalPlace } from '../store/store.js'
 import type { AttemptClass } from './outcome.js'
 import type { PseudonymSettings } from './pseudonyms.js'
@@ -137,87 +133,75 @@ export interface DeadLetter {
   readonly text: string
 }
 
-export class DestinationRecords {
-  readonly #destinations: Database<DestinationRecord, [orgId: string, id: string]>
-  readonly #states: Database<DestinationState, string>
-  readonly #deadLetters: Database<DeadLetter, [id: string, session: string]>
-
-  constructor(control: Pick<LmdbControl, 'table'>) {
-    this.#destinations = control.table('destination')
-    this.#states = control.table('destinationState')
-    this.#deadLetters = control.table('deadLetter')
-  }
-
-  all(): DestinationRecord[] {
-    return [...this.#destinations.getRange().map(({ value }) => value)]
-  }
-
-  of(orgId: string): DestinationRecord[] {
-    const own = this.#destinations.getRange({ start: [orgId, ''], end: [orgId, '~'] })
-    return [...own.map(({ value }) => value)]
-  }
-
-  async put(record: DestinationRecord): Promise<void> {
-    await this.#destinations.put([record.orgId, record.id], record)
-  }
-
-  async remove({ orgId, id }: DestinationRecord): Promise<void> {
-    const keys = [...this.#deadLetters.getKeys(lettersOf(id))]
-    await Promise.all([
-      ...keys.map((key) => this.#deadLetters.remove(key)),
-      this.#states.remove(id),
-      this.#destinations.remove([orgId, id]),
-    ])
-  }
-
-  state(id: string): DestinationState | undefined {
-    return upgraded(this.#states.get(id))
-  }
-
-  async putState(id: string, state: DestinationState): Promise<void> {
-    await this.#states.put(id, state)
-  }
-
-  deadLetters(id: string): DeadLetter[] {
-    return [...this.#deadLetters.getRange(lettersOf(id)).map(({ value }) => value)]
-  }
-
-  countDeadLetters(id: string): number {
-    return this.#deadLetters.getKeysCount(lettersOf(id))
-  }
-
-  hasDeadLetter(
-    id: string,
-    { siteId, sessionId }: Pick<DeadLetter, 'siteId' | 'sessionId'>,
-  ): boolean {
-    return this.#deadLetters.doesExist([id, `${siteId}/${sessionId}`])
-  }
-
-  async putDeadLetter(id: string, letter: DeadLetter): Promise<void> {
-    await this.#deadLetters.put([id, `${letter.siteId}/${letter.sessionId}`], letter)
-  }
-
-  async removeDeadLetter(id: string, { siteId, sessionId }: DeadLetter): Promise<void> {
-    await this.#deadLetters.remove([id, `${siteId}/${sessionId}`])
-  }
-
-  /** The highest commit number that a destination has passed. New commits must have higher numbers. */
-  furthestArrival(): number {
-    const states = [...this.#states.getRange().map(({ value }) => upgraded(value)!)]
-    const passed = states.flatMap(({ live, backfills }) => [
-      live.cursor.arrival,
-      live.pending?.to.arrival ?? -1,
-      ...backfills.map(({ upTo }) => upTo.arrival),
-    ])
-    return passed.reduce((most, one) => Math.max(most, one), -1)
-  }
+/** A state, and the number of its last change. */
+export interface SavedState {
+  readonly state: DestinationState
+  readonly version: number
 }
 
-/** Older states have at most one backfill, in another field. It is not continued. */
-function upgraded(state: DestinationState | undefined): DestinationState | undefined {
-  return state && { ...state, backfills: (state.backfills as Backfill[] | undefined) ?? [] }
+export interface Entry {
+  readonly record: DestinationRecord
+  /** The number of the last change of the record. */
+  readonly recordVersion: number
+  /** That of the last change of record or state. */
+  readonly version: number
+  /** Counts deletions of sessions that rows in memory may hold. */
+  readonly erasures: number
+  /** True if this server delivers to it; else another one does, or will. */
+  readonly isMine: boolean
 }
 
-function lettersOf(id: string): { start: [string, string]; end: [string, string] } {
-  return { start: [id, ''], end: [id, '~'] }
+export interface Entries {
+  readonly entries: readonly Entry[]
+  /** For so long this server delivers to those that are its own, unless load() says so again. */
+  readonly forMs: number
+}
+
+/** How many destinations there are. */
+export interface Counts {
+  readonly ofOrg: number
+  readonly all: number
+}
+
+export interface DestinationRecords {
+  /** How often load() is to be called. Null: only this server changes something. */
+  readonly everyMs: number | null
+  /**
+   * All destinations. Those that no server delivers to become this server's.
+   * @param mayTake false: this server cannot read the secrets, so it gives up what it has, and takes none
+   */
+  load(mayTake: boolean): Promise<Entries>
+  /** Adds a destination, of this server. @param check throws if there are too many */
+  create(
+    record: DestinationRecord,
+    state: DestinationState,
+    check: (counts: Counts) => void,
+  ): Promise<Entry>
+  /** @throws AppError DESTINATION_CHANGED, if anything but `entry` is stored */
+  replace(
+    entry: Entry,
+    record: DestinationRecord,
+    work: (state: DestinationState) => DestinationState,
+  ): Promise<Entry>
+  remove(record: DestinationRecord): Promise<void>
+  /** @throws AppError DESTINATION_CHANGED, if the record was changed or removed, or another server has taken it */
+  state(entry: Pick<Entry, 'record' | 'recordVersion' | 'isMine'>): Promise<SavedState>
+  /** @returns the new version. Null: nothing was saved, because the state is not of `version` any more */
+  putState(id: string, state: DestinationState, version: number): Promise<number | null>
+  /** Call it after sessions were deleted. Resolves when the servers that deliver to destinations of the organisation know. */
+  erased(orgId: string): Promise<void>
+  /** This server delivers to none any more. */
+  release(): Promise<void>
+  deadLetters(id: string): Promise<DeadLetter[]>
+  countDeadLetters(id: string): Promise<number>
+  hasDeadLetter(id: string, letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): Promise<boolean>
+  putDeadLetter(id: string, letter: DeadLetter): Promise<void>
+  removeDeadLetter(id: string, letter: Pick<DeadLetter, 'siteId' | 'sessionId'>): Promise<void>
+}
+
+export function changedMeanwhile(): AppError {
+  return new AppError(
+    'DESTINATION_CHANGED',
+    'the destination was changed or removed meanwhile; ask again',
+  )
 }

@@ -2,10 +2,13 @@
  * Secrets of destinations, sealed with AES-256-GCM. The key is in a file of its own in the data directory, mode 0600. A
  * backup does not contain this file, so a backup exposes no secret. After a restore the secrets must be set again.
  *
+ * Several servers share the secrets, so each must have the same file. What they share has a digest of the key (KeyDigest), so
+ * a server with another file notices it.
+ *
  * A secret sealed for one destination cannot be opened for another, because the destination's id is authenticated with
  * it.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../base/errors.js'
@@ -19,11 +22,52 @@ const TAG_BYTES = 16
 /** The last four characters of a shorter secret would reveal too much. */
 const SHOWN_FROM = 12
 
+/** Where several servers note which key they use. */
+export interface KeyDigest {
+  /** Null: none was noted yet. */
+  known(): Promise<string | null>
+  /** @returns the one that counts, which another server may have noted before */
+  note(digest: string): Promise<string>
+}
+
 export class Secrets {
   readonly #path: string
+  readonly #shared: KeyDigest | undefined
+  #isOther = false
 
-  constructor(directory: string) {
+  /** @param shared undefined: no other server has these secrets */
+  constructor(directory: string, shared?: KeyDigest) {
     this.#path = join(directory, SECRETS_FILE)
+    this.#shared = shared
+  }
+
+  /** False: other servers use another key, so this one can read no secret. */
+  async fits(): Promise<boolean> {
+    const known = await this.#shared?.known()
+    this.#isOther = typeof known === 'string' && known !== this.#digest()
+    return !this.#isOther
+  }
+
+  /** Call it before seal(). Of several servers, the first makes the key. @throws AppError SECRETS_OTHER, SECRETS_LOST */
+  async mustFit(): Promise<void> {
+    if (this.#shared === undefined) return
+    if ((await this.#shared.known()) === null) {
+      this.#key(true)
+      await this.#shared.note(this.#digest()!)
+    }
+    if (!(await this.fits())) throw this.#otherKey()
+  }
+
+  #digest(): string | null {
+    if (!existsSync(this.#path)) return null
+    return createHmac('sha256', this.#key(false)).update('tunmeter destinations').digest('hex')
+  }
+
+  #otherKey(): AppError {
+    const fault = existsSync(this.#path) ? 'has another key than' : 'is missing here, unlike on'
+    return new AppError('SECRETS_OTHER', `${this.#path} ${fault} the other servers`, {
+      hint: 'All servers need the same file: copy it from another one.',
+    })
   }
 
   seal(destinationId: string, secret: string): string {
@@ -34,8 +78,9 @@ export class Secrets {
     return Buffer.concat([nonce, cipher.getAuthTag(), ...sealed]).toString('base64')
   }
 
-  /** @throws AppError SECRETS_LOST */
+  /** @throws AppError SECRETS_LOST, SECRETS_OTHER */
   open(destinationId: string, sealed: string): string {
+    if (this.#isOther) throw this.#otherKey()
     try {
       const bytes = Buffer.from(sealed, 'base64')
       const decipher = createDecipheriv(ALGORITHM, this.#key(false), bytes.subarray(0, NONCE_BYTES))

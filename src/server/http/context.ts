@@ -1,9 +1,9 @@
 /** The parts of the server that the routes use. */
 import type { Logger } from '../../base/log.js'
-import type { AlertList } from '../alerts/none.js'
+import type { Alerts } from '../alerts/alerts.js'
 import type { Control } from '../control/control.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
-import type { DestinationList } from '../destinations/none.js'
+import type { Destinations } from '../destinations/destinations.js'
 import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'
 import type { ServerMetrics } from './metrics.js'
@@ -13,8 +13,8 @@ import type { WatchedMetrics } from './watched-metrics.js'
 export interface ServerContext {
   readonly store: Store
   readonly control: Control
-  readonly destinations: DestinationList
-  readonly alerts: AlertList
+  readonly destinations: Destinations
+  readonly alerts: Alerts
   readonly auth: Auth
   readonly metrics: ServerMetrics
   readonly watched: WatchedMetrics

@@ -76,7 +76,8 @@ export function destinationMetrics({
   destinations,
   clockMs,
 }: Pick<ServerContext, 'destinations' | 'clockMs'>): string {
-  const all = destinations.all()
+  // Of several servers, each tells of those that it delivers to.
+  const all = destinations.mine()
   const nowMs = clockMs()
   const head = (name: string, type: string, help: string) =>
     `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`

@@ -1,8 +1,8 @@
 /** The API's view of a destination, made from its courier. */
 import { totalOf } from '../destinations/counts.js'
 import type { Courier } from '../destinations/courier.js'
-import { recordsOf, targetOf } from '../destinations/destinations.js'
 import type { Backfill } from '../destinations/records.js'
+import { recordsOf, targetOf } from '../destinations/wanted.js'
 import type { ServerContext } from './context.js'
 import type { DestinationView } from './destination-schemas.js'
 
@@ -30,7 +30,7 @@ export async function viewOf(context: ServerContext, courier: Courier): Promise<
     rejected: state.rejected ?? 0,
     pending: waiting.sessions,
     oldestPendingEndedAt: waiting.oldestEndUs === null ? null : iso(waiting.oldestEndUs),
-    deadLetters: context.destinations.records.countDeadLetters(id),
+    deadLetters: await context.destinations.records.countDeadLetters(id),
     nextAttemptAt: state.nextAttemptMs > nowMs ? new Date(state.nextAttemptMs).toISOString() : null,
     attempts: {
       day: totalOf(state.hours, nowMs, 'day'),

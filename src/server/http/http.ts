@@ -72,9 +72,8 @@ const OWN: Readonly<Record<string, Word>> = {
   NO_ALERT: [404, 'noAlert'],
   TOO_MANY_ALERTS: [409, 'tooManyAlerts'],
   SECRETS_LOST: [409, 'secretsLost'],
+  SECRETS_OTHER: [503, 'secretsOther'],
   NO_BACKUP: [501, 'noBackup'],
-  NO_ALERTS: [501, 'noAlerts'],
-  NO_DESTINATIONS: [501, 'noDestinations'],
   TOO_LARGE: [413, 'tooLarge'],
 }
 

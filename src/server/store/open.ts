@@ -5,9 +5,10 @@ import type { Checked } from './clickhouse/check.js'
 import type { ClickHouseAddress } from './clickhouse/client.js'
 import type { StoreConfig } from './config.js'
 import type { SessionSide } from './copy/sessions.js'
+import type { Postgres } from './postgres/database.js'
 import type { Store } from './store.js'
 
-/** Connections of one server, beside the one of its lease. */
+/** Connections of one server, beside those of its leases. */
 const READS = 12
 const WRITES = 6
 const LOCKS = 4
@@ -21,7 +22,12 @@ export async function openStore(config: StoreConfig): Promise<Store> {
 /** What several servers share: keys, settings and all but the sessions, in PostgreSQL. */
 export interface SharedDatabase {
   readonly control: Control
+  /** Of the regular chores. */
   readonly lease: Lease
+  /** Of the evaluation of alerts. */
+  readonly alertLease: Lease
+  /** For what belongs to no store: destinations. */
+  readonly postgres: Pick<Postgres, 'query' | 'transaction'>
   /** Opens the store whose sessions are in ClickHouse. @throws AppError STORE_BUSY, STORE_NEWER, STORE_OTHER, STORE_UNREADABLE */
   openStore(address: ClickHouseAddress, silenceUs: number): Promise<Store>
   /** To be closed after the store. */
@@ -30,12 +36,13 @@ export interface SharedDatabase {
 
 /** @param url `postgresql://user:password@host/database` @throws AppError STORE_BUSY, STORE_NEWER, STORE_NOT_DURABLE, STORE_UNREADABLE */
 export async function openShared(url: string): Promise<SharedDatabase> {
-  const { Postgres } = await import('./postgres/database.js')
+  const { Postgres, LEASE_LOCK, ALERT_LOCK } = await import('./postgres/database.js')
   const { PostgresControl } = await import('./postgres/postgres-control.js')
   const { PostgresLease } = await import('./postgres/lease.js')
   const postgres = await Postgres.open({ url, connections: READS })
   const pools = [postgres]
-  const lease = new PostgresLease(url)
+  const lease = new PostgresLease(url, LEASE_LOCK)
+  const alertLease = new PostgresLease(url, ALERT_LOCK)
   const control = await PostgresControl.open(postgres).catch(async (error: unknown) => {
     await postgres.close()
     throw error
@@ -43,6 +50,8 @@ export async function openShared(url: string): Promise<SharedDatabase> {
   return {
     control,
     lease,
+    alertLease,
+    postgres,
     async openStore(address, silenceUs) {
       const writes = await Postgres.open({ url, connections: WRITES })
       pools.push(writes)
@@ -53,6 +62,7 @@ export async function openShared(url: string): Promise<SharedDatabase> {
     },
     async close() {
       await lease.close()
+      await alertLease.close()
       await control.close()
       for (const pool of pools) await pool.close()
     },

@@ -1,10 +1,8 @@
 /** Whatever the receiver and the server do, each session gets there, in attempts that a receiver can recognise. */
 import { describe, expect, test, vi } from 'vitest'
-import { DestinationRecords } from '../../../src/server/destinations/records.js'
 import { batch } from '../../support/batches.js'
 import {
   add,
-  control,
   current,
   destinations,
   idOf,
@@ -12,6 +10,7 @@ import {
   later,
   openAgain,
   receiver,
+  records,
   restart,
   sent,
   t,
@@ -63,7 +62,6 @@ describe('at least once', () => {
 
   test('what cannot be noted, because the disk is full, is not sent again: it is noted later', async () => {
     const courier = await add()
-    const { records } = destinations
     receiver.reply = () => {
       vi.spyOn(records, 'putState').mockRejectedValue(new Error('no space left on device'))
       return { status: 200 }
@@ -80,7 +78,6 @@ describe('at least once', () => {
 
   test('and is noted when the server ends in order', async () => {
     const courier = await add()
-    const { records } = destinations
     receiver.reply = () => {
       vi.spyOn(records, 'putState').mockRejectedValue(new Error('no space left on device'))
       return { status: 200 }
@@ -104,7 +101,7 @@ describe('at least once', () => {
     await until(() => current(courier).state.delivered === 3)
     await destinations.stop()
     await t.store.erase('acme', { userId: 'u1' })
-    const arrivalsAfter = new DestinationRecords(control).furthestArrival()
+    const arrivalsAfter = records.furthestArrival()
     await t.reopen({ arrivalsAfter })
     openAgain()
     await destinations.start()

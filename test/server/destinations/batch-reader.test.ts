@@ -29,8 +29,10 @@ beforeEach(() => {
   gone = new Set()
   onQuery = () => undefined
   rowsAhead = new RowsAhead()
-  const records = { putState: () => Promise.resolve() }
-  keeper = new StateKeeper({ id: 'd1', records, clockMs: Date.now }, newState(-1))
+  const saved = { state: newState(-1), version: 0 }
+  const records = { putState: () => Promise.resolve(0), state: () => Promise.resolve(saved) }
+  const entry = { record: RECORD as unknown as DestinationRecord, recordVersion: 0, isMine: true }
+  keeper = new StateKeeper({ entry, records, clockMs: Date.now }, saved)
   reader = new BatchReader(RECORD as unknown as DestinationRecord, {
     store: {
       lastArrival: () => COMMIT,

@@ -32,7 +32,7 @@ async function run(
     letters.push(sessionId)
     return Promise.resolve(true)
   }
-  const parts = { receiver, letters: { has: () => false, put }, clockMs: Date.now }
+  const parts = { receiver, letters: { has: () => Promise.resolve(false), put }, clockMs: Date.now }
   const batch = { id: 'd', orgId: 'acme', sinceMs: 0, rows, events: rows.map((r) => r.sessionId) }
   const { signal } = new AbortController()
   const done = await deliver({ ...parts, signal }, { ...batch, isStale }, 0)

@@ -131,7 +131,7 @@ describe('what is sent', () => {
     const [event] = receiver.events().filter((e) => e.sessionId === idOf(1))
     expect(event!.userId).toMatch(/^p-[0-9a-f]{32}$/)
     expect(event!.sourceAddr).toMatch(/^2[45]\d\.\d+\.\d+\.\d+:40001$/)
-    const [letter] = await current(courier).letters.read(current(courier).letters.all())
+    const [letter] = await current(courier).letters.read(await current(courier).letters.all())
     expect(letter!.event).toContain(event!.userId)
     expect(letter!.row.userId).toBe(event!.userId)
     // The key file is gone: nothing leaves, and it says so.

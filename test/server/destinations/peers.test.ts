@@ -4,7 +4,7 @@ import { EcsFlat } from '@elastic/ecs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
 import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
-import { Destinations, type Wanted } from '../../../src/server/destinations/destinations.js'
+import { Destinations } from '../../../src/server/destinations/destinations.js'
 import { jsonRecords } from '../../../src/server/destinations/formats/otlp.js'
 import {
   cimPeers,
@@ -13,7 +13,9 @@ import {
   peerPlan,
   testPeer,
 } from '../../../src/server/destinations/formats/peers.js'
-import { DestinationRecords } from '../../../src/server/destinations/records.js'
+import { LmdbRecords } from '../../../src/server/destinations/lmdb-records.js'
+import { Secrets } from '../../../src/server/destinations/secrets.js'
+import type { Wanted } from '../../../src/server/destinations/wanted.js'
 import { checkPeerEvents } from '../../../src/server/ingest/peer-events.js'
 import { PEER_EVENT_NAMES, type PeerEvent } from '../../../src/session/peer-event.js'
 import { batch, session } from '../../support/batches.js'
@@ -34,7 +36,8 @@ let number: number
 
 const open = () =>
   new Destinations({
-    ...{ store: t.store, control, directory: t.directory, version: '1.2.3' },
+    ...{ store: t.store, records: new LmdbRecords(control), secrets: new Secrets(t.directory) },
+    version: '1.2.3',
     guard: { allowPlain: true, allowPrivate: true },
     log: createLogger('error'),
     clockMs: Date.now,
@@ -127,7 +130,7 @@ describe('what is sent', () => {
     const courier = await add()
     await send(event(1), event(2, { userId: 'u2' }), event(3))
     await until(() => courier.state.delivered === 2)
-    expect(courier.letters.all()).toHaveLength(1)
+    expect(await courier.letters.all()).toHaveLength(1)
     expect(await courier.letters.resend()).toMatchObject({ refused: 1, gone: 0 })
     await t.store.erase('acme', { userId: 'u2' })
     expect(await courier.letters.resend()).toMatchObject({ refused: 0, gone: 1 })
@@ -150,7 +153,7 @@ test.each<[Partial<Wanted>, string]>([
   [{ records: 'sessions', columns: ['endpointBefore'] }, 'sessions have no field'],
 ])('%j is refused', async (change, message) => {
   await expect(add(change)).rejects.toThrow(message)
-  expect(new DestinationRecords(control).all()).toEqual([])
+  expect(await new LmdbRecords(control).load()).toMatchObject({ entries: [] })
 })
 
 describe('formats', () => {

@@ -6,6 +6,8 @@ import { createLogger } from '../../../src/base/log.js'
 import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
 import { Destinations } from '../../../src/server/destinations/destinations.js'
+import { LmdbRecords } from '../../../src/server/destinations/lmdb-records.js'
+import { Secrets } from '../../../src/server/destinations/secrets.js'
 import { createApp } from '../../../src/server/http/app.js'
 import { Auth } from '../../../src/server/http/auth.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'
@@ -30,7 +32,8 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
       control,
       alerts: undefined as never,
       destinations: new Destinations({
-        ...{ store: t.store, control, log, clockMs, directory: t.directory, version: 'test' },
+        ...{ store: t.store, log, clockMs, version: 'test' },
+        ...{ records: new LmdbRecords(control), secrets: new Secrets(t.directory) },
         guard: { allowPlain: false, allowPrivate: false },
       }),
       auth: new Auth(control, security, clockMs),

@@ -1,7 +1,7 @@
 /** The store of several servers: what deletions leave is what DuckDB leaves; and what it is opened with is checked. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ClickHouseStore } from '../../../src/server/store/clickhouse/clickhouse-store.js'
-import { Postgres } from '../../../src/server/store/postgres/database.js'
+import { LEASE_LOCK, Postgres } from '../../../src/server/store/postgres/database.js'
 import { PostgresLease } from '../../../src/server/store/postgres/lease.js'
 import { PostgresControl } from '../../../src/server/store/postgres/postgres-control.js'
 import type { Store, StoredPeerEvent } from '../../../src/server/store/store.js'
@@ -257,7 +257,10 @@ describe.skipIf(missing !== null)(
     })
 
     test('one server has the lease, and another gets it when that has gone', async () => {
-      const [one, other] = [new PostgresLease(shared.control), new PostgresLease(shared.control)]
+      const [one, other] = Array.from(
+        { length: 2 },
+        () => new PostgresLease(shared.control, LEASE_LOCK),
+      ) as [PostgresLease, PostgresLease]
       expect([await one.isMine(), await other.isMine(), await one.isMine()]).toEqual([
         true,
         false,

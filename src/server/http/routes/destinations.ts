@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { QUERY_CHARACTERS_MAX } from '../../../session/query.js'
 import type { Courier } from '../../destinations/courier.js'
-import { targetOf, type Wanted } from '../../destinations/destinations.js'
 import { COLUMN_NAMES } from '../../destinations/events.js'
 import { PEER_COLUMNS } from '../../destinations/formats/peers.js'
 import { kindFields, kindSchema } from '../../destinations/kind-fields.js'
 import { KIND_NAMES, KINDS, secretsOf } from '../../destinations/kinds/kinds.js'
 import { pseudonymsSchema } from '../../destinations/pseudonyms.js'
 import { RECORDS, type Records } from '../../destinations/rows.js'
+import { targetOf, type Wanted } from '../../destinations/wanted.js'
 import { timeUs } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import {
@@ -142,7 +142,9 @@ function settingRoutes(context: ServerContext): Route[] {
       params: orgParams,
       answer: z.object({ destinations: z.array(destinationSchema) }),
       handle: async ({ params: { orgId } }) => ({
-        destinations: await Promise.all(destinations.of(orgId).map((one) => viewOf(context, one))),
+        destinations: await Promise.all(
+          (await destinations.of(orgId)).map((one) => viewOf(context, one)),
+        ),
       }),
     }),
     route({
@@ -156,7 +158,6 @@ function settingRoutes(context: ServerContext): Route[] {
       status: 201,
       statuses: {
         409: 'The organisation has as many destinations as it may.',
-        501: 'The server shares its store with others, and has no destinations.',
       },
       params: orgParams,
       body: wantedSchema,
@@ -243,7 +244,7 @@ function workRoutes(context: ServerContext): Route[] {
       answer: testSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId } }) => {
-        const courier = destinations.get(orgId, destinationId)
+        const courier = await destinations.get(orgId, destinationId)
         const outcome = await courier.test()
         const { kind: result, status } = outcome
         const text = outcome.kind === 'delivered' ? '' : outcome.text
@@ -267,7 +268,7 @@ function workRoutes(context: ServerContext): Route[] {
         const { timeStart, timeEnd } = body
         if (timeEnd <= timeStart)
           throw new HttpError(400, 'badRequest', 'timeEnd: expected a time after timeStart')
-        const courier = destinations.get(orgId, destinationId)
+        const courier = await destinations.get(orgId, destinationId)
         await courier.backfill(timeStart, timeEnd)
         const range = { timeStart: iso(timeStart), timeEnd: iso(timeEnd) }
         await security.done('destinationBackfilled', request.ip, key, {
@@ -287,7 +288,7 @@ function workRoutes(context: ServerContext): Route[] {
       answer: destinationSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId, backfillId }, key, request }) => {
-        const courier = destinations.get(orgId, destinationId)
+        const courier = await destinations.get(orgId, destinationId)
         if (!(await courier.stopBackfill(Number(backfillId))))
           throw new HttpError(404, 'notFound', `there is no running backfill ${backfillId}`)
         const facts = { ...factsOf(courier), backfill: backfillId }
@@ -310,8 +311,8 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       answer: z.object({ deadLetters: z.array(deadLetterSchema) }),
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
-        const courier = destinations.get(orgId, destinationId)
-        const letters = destinations.records.deadLetters(destinationId)
+        const courier = await destinations.get(orgId, destinationId)
+        const letters = await courier.letters.all()
         const read = await courier.letters.read(letters)
         const shownLetters = letters.map((one) => ({
           ...one,
@@ -332,8 +333,8 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       answer: z.object({ discarded: z.int() }),
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
-        const courier = destinations.get(orgId, destinationId)
-        const letters = destinations.records.deadLetters(destinationId)
+        const courier = await destinations.get(orgId, destinationId)
+        const letters = await courier.letters.all()
         const { records } = destinations
         await Promise.all(letters.map((one) => records.removeDeadLetter(destinationId, one)))
         const discarded = letters.length
@@ -353,7 +354,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       answer: resendSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
-        const courier = destinations.get(orgId, destinationId)
+        const courier = await destinations.get(orgId, destinationId)
         const done = await courier.letters.resend()
         const facts = { of: orgId, destination: destinationId, ...done }
         await courier.hurry()

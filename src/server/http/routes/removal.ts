@@ -69,7 +69,7 @@ function siteRoute(context: ServerContext): Route {
       const sessions = await removed.finally(() => destinations.forget(orgId))
       const done = { keys, meters: meters.length, sessions, name: named !== null }
       await security.done('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
-      return { ...done, sentTo: deletes ? destinations.holders(orgId) : [] }
+      return { ...done, sentTo: deletes ? await destinations.holders(orgId) : [] }
     },
   })
 }
@@ -123,10 +123,10 @@ function orgRoute(context: ServerContext): Route {
     handle: async ({ params: { orgId }, query, key, request }) => {
       const sessions = await store.count(orgId, ALL)
       demandConfirmation({ found: sessions, confirm: query.confirm, as: inQuery })
+      const sentTo = await destinations.holders(orgId)
       const keys = await control.removeOrg(orgId, trustedClock.nowMs())
       if (keys === undefined)
         throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
-      const sentTo = destinations.holders(orgId)
       await destinations.removeOrg(orgId)
       const facts = { removed: orgId, keys, sessions }
       await security.done('orgRemoveStarted', request.ip, key, facts).finally(orgRemoved)

@@ -98,7 +98,7 @@ function exportRoute({ store, security, metrics, destinations }: ServerContext):
       const subject = subjectOf(query)
       const rows = await store.count(orgId, filterOf(subject), { signal })
       await security.done('subjectExported', request.ip, key, { of: orgId, ...subject, rows })
-      const holders = destinations.holders(orgId)
+      const holders = await destinations.holders(orgId)
       const text = textOf(store, orgId, { subject, holders }, signal)
       const stream = Readable.from(text, { objectMode: false })
       await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
@@ -169,10 +169,10 @@ function entriesOf({ clients, users }: Catalog, subject: Subject): object[] {
 function eraseRoute(context: ServerContext): Route {
   const { store, security, destinations } = context
   // Destinations keep the copies that they received.
-  const notCovered = (orgId: string) => [
-    ...destinations.holders(orgId).map((name) => `what was sent to the destination ${name}`),
-    ...NOT_COVERED,
-  ]
+  const notCovered = async (orgId: string) => {
+    const holders = await destinations.holders(orgId)
+    return [...holders.map((name) => `what was sent to the destination ${name}`), ...NOT_COVERED]
+  }
   return route({
     method: 'POST',
     path: '/api/v1/org/{orgId}/subject/erase',
@@ -196,13 +196,13 @@ function eraseRoute(context: ServerContext): Route {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
         if (pseudonymised) await store.pseudonymise(orgId, subject, [])
         else await store.erase(orgId, subject)
-        destinations.forget(orgId)
+        await destinations.forget(orgId)
         return {
           sessions: 0,
           peerEvents,
           pseudonymised,
           name: false,
-          notCovered: notCovered(orgId),
+          notCovered: await notCovered(orgId),
         }
       }
       const how = { of: orgId, ...subject, ...(pseudonymised && { pseudonymised }) }
@@ -224,7 +224,7 @@ function eraseRoute(context: ServerContext): Route {
         // A failed erasure may have deleted a part.
         .finally(() => destinations.forget(orgId))
       await security.done('subjectErased', request.ip, key, { ...how, sessions, peerEvents, name })
-      return { sessions, peerEvents, pseudonymised, name, notCovered: notCovered(orgId) }
+      return { sessions, peerEvents, pseudonymised, name, notCovered: await notCovered(orgId) }
     },
   })
 }

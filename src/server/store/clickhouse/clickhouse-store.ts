@@ -10,6 +10,7 @@ import type { Catalog } from '../../../session/catalog.js'
 import { STALE_MS } from '../../control/control.js'
 import { isoToUs } from '../meters/lives.js'
 import { lossSql } from '../meters/loose-losses.js'
+import { Arrivals } from '../postgres/arrivals.js'
 import { beingDeleted, lockSessions, mustExist } from '../postgres/bookings.js'
 import type { Postgres } from '../postgres/database.js'
 import { PostgresCatalogs } from '../postgres/postgres-catalogs.js'
@@ -39,7 +40,7 @@ export interface ClickHouseStoreOptions {
 
 const DAY_US = 86400e6
 
-type Counted = Omit<S.ArrivedRequest, 'limit'>
+type Counted = Omit<S.ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number }
 
 export class ClickHouseStore implements S.Store {
   readonly #sessions: ClickHouseSessions
@@ -47,13 +48,18 @@ export class ClickHouseStore implements S.Store {
   readonly #ledger: PostgresLedger
   readonly #catalogs: PostgresCatalogs
   readonly #peers: PostgresPeerLog
+  readonly #arrivals: Arrivals
   readonly #options: ClickHouseStoreOptions
   readonly #clockUs: () => number
   #conflicts = 0
 
   private constructor(
     sessions: ClickHouseSessions,
-    parts: { readonly meta: PostgresMeta; readonly catalogs: PostgresCatalogs },
+    parts: {
+      readonly meta: PostgresMeta
+      readonly catalogs: PostgresCatalogs
+      readonly arrivals: Arrivals
+    },
     options: ClickHouseStoreOptions,
     clockUs: () => number,
   ) {
@@ -62,6 +68,7 @@ export class ClickHouseStore implements S.Store {
     this.#clockUs = clockUs
     this.#meta = parts.meta
     this.#catalogs = parts.catalogs
+    this.#arrivals = parts.arrivals
     this.#peers = new PostgresPeerLog(options.postgres)
     this.#ledger = new PostgresLedger(
       options.postgres,
@@ -69,6 +76,7 @@ export class ClickHouseStore implements S.Store {
         clockUs,
         storeSessions: (requests) => this.#storeSessions(requests),
         openSessions: (orgId) => sessions.openSessions(orgId),
+        arriving: (orgIds, work) => parts.arrivals.run(orgIds, work),
       },
       options.writes,
     )
@@ -79,13 +87,19 @@ export class ClickHouseStore implements S.Store {
     const { address, postgres, locks, silenceUs } = options
     const clockUs = options.clockUs ?? (() => Date.now() * 1e3)
     const catalogs = new PostgresCatalogs(postgres, clockUs)
-    const meta = new PostgresMeta(postgres, catalogs, clockUs, locks)
-    const [row] = await postgres.query('SELECT id FROM store_id')
-    const sessions = await ClickHouseSessions.open({
-      ...{ ...address, meta, clockUs, owner: row!.id as string },
-      ...(silenceUs !== undefined && { silenceUs }),
-    })
-    return new ClickHouseStore(sessions, { meta, catalogs }, options, clockUs)
+    const arrivals = await Arrivals.open(postgres)
+    const meta = new PostgresMeta(postgres, { catalogs, arrivals }, clockUs, locks)
+    try {
+      const [row] = await postgres.query('SELECT id FROM store_id')
+      const sessions = await ClickHouseSessions.open({
+        ...{ ...address, meta, clockUs, owner: row!.id as string },
+        ...(silenceUs !== undefined && { silenceUs }),
+      })
+      return new ClickHouseStore(sessions, { meta, catalogs, arrivals }, options, clockUs)
+    } catch (error) {
+      await arrivals.close()
+      throw error
+    }
   }
 
   async #storeSessions(requests: readonly S.WriteRequest[]): Promise<readonly Loss[]> {
@@ -235,25 +249,25 @@ export class ClickHouseStore implements S.Store {
     return this.#catalogs.putCatalog(orgId, catalog, ifMatch)
   }
 
-  /** Numbers of this server's commits. They promise no order, because other servers commit at the same time. */
-  lastArrival(): number {
-    return this.#sessions.lastArrival()
+  /** Of all servers, as of the last look (arrivals.ts). */
+  lastArrival(orgId?: string): number {
+    return orgId === undefined ? this.#arrivals.settled : this.#arrivals.settledOf(orgId)
   }
 
-  arrived(_orgId: string, _request: S.ArrivedRequest): Promise<S.Arrived> {
-    return Promise.reject(noOrder())
+  arrived(orgId: string, request: S.ArrivedRequest): Promise<S.Arrived> {
+    return this.#sessions.arrived(orgId, request)
   }
 
-  countArrived(_orgId: string, _request: Counted): Promise<S.ArrivedCount> {
-    return Promise.reject(noOrder())
+  countArrived(orgId: string, request: Counted): Promise<S.ArrivedCount> {
+    return this.#sessions.countArrived(orgId, request)
   }
 
-  arrivedPeers(_orgId: string, _request: S.ArrivedRequest): Promise<S.Arrived<S.PeerEventRow>> {
-    return Promise.reject(noOrder())
+  arrivedPeers(orgId: string, request: S.ArrivedRequest): Promise<S.Arrived<S.PeerEventRow>> {
+    return this.#peers.arrivedPeers(orgId, request)
   }
 
-  countArrivedPeers(_orgId: string, _request: Counted): Promise<S.ArrivedCount> {
-    return Promise.reject(noOrder())
+  countArrivedPeers(orgId: string, request: Counted): Promise<S.ArrivedCount> {
+    return this.#peers.countArrivedPeers(orgId, request)
   }
 
   async closeInterrupted(): Promise<number> {
@@ -332,9 +346,6 @@ export class ClickHouseStore implements S.Store {
   async close(): Promise<void> {
     await this.#ledger.close()
     await this.#sessions.close()
+    await this.#arrivals.close()
   }
-}
-
-function noOrder(): AppError {
-  return new AppError('NO_DESTINATIONS', 'sessions of several servers have no order of arrival')
 }

@@ -150,7 +150,8 @@ export class Client {
         values: Readable.from([body], { objectMode: false }),
         query_id: queryId,
         abort_signal: stop,
-        clickhouse_settings: SETTINGS,
+        // It ends by then even if this server is lost, and nobody kills it.
+        clickhouse_settings: { ...SETTINGS, max_execution_time: INSERT_MS / 1e3 },
       })
       await text(stream)
     })

@@ -107,8 +107,12 @@ export interface SessionMeta {
     runs: readonly string[],
   ): Promise<ReadonlyMap<string, string>>
 
-  /** A number for a commit of sessions, larger than all before, also before restarts and on other servers. */
-  nextArrival(): Promise<number>
+  /**
+   * Runs work that commits sessions of these organisations, with the number of the commit: larger than all before, also
+   * before restarts and on other servers. Readers in order of arrival wait for the end of the work; after a failure, or
+   * the loss of the server, until ClickHouse cannot write the rows any more.
+   */
+  arriving<T>(orgIds: readonly string[], work: (arrival: number) => Promise<T>): Promise<T>
 
   addLosses(losses: readonly Loss[]): Promise<void>
 

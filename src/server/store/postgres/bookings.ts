@@ -39,6 +39,8 @@ const SESSIONS_MAX = 50_000
 const WAITING_SESSIONS_MAX = 100_000
 /** Meters' states of the last day are shown (meters/reports.ts). */
 const HISTORY_US = 25 * 3600e6
+/** Shorter than a number lingers (arrivals.ts): its events must not appear behind a reader's back. */
+const BOOKED_WITHIN_MS = 50_000
 
 export interface BookingOptions {
   readonly clockUs: () => number
@@ -47,6 +49,11 @@ export interface BookingOptions {
    * @returns records that were not taken
    */
   readonly storeSessions: (requests: readonly WriteRequest[]) => Promise<readonly Loss[]>
+  /** Runs work that commits something of these organisations, with the number of the commit (arrivals.ts). */
+  readonly arriving: <T>(
+    orgIds: readonly string[],
+    work: (arrival: number) => Promise<T>,
+  ) => Promise<T>
 }
 
 /** A batch, and its meter as the tables have it. */
@@ -84,7 +91,21 @@ export class Bookings {
     return this.#groups.close()
   }
 
+  /** Events of peers get a number, which sessions get elsewhere. */
   #book(requests: readonly WriteRequest[]): Promise<readonly (WriteReceipt | Error)[]> {
+    const orgs = requests.flatMap(({ orgId, peerEvents = [] }) =>
+      peerEvents.length > 0 ? [orgId] : [],
+    )
+    if (orgs.length === 0) return this.#bookAs(0, requests)
+    return this.#options.arriving(orgs, (arrival) => this.#bookAs(arrival, requests))
+  }
+
+  /** @param arrival of the events of peers */
+  #bookAs(
+    arrival: number,
+    requests: readonly WriteRequest[],
+  ): Promise<readonly (WriteReceipt | Error)[]> {
+    const lateMs = performance.now() + BOOKED_WITHIN_MS
     return this.#postgres.transaction(async (query) => {
       const refused = await lock(query, requests)
       const all: Loaded[] = []
@@ -96,11 +117,13 @@ export class Bookings {
       const receipts = new Map<WriteRequest, WriteReceipt>()
       const statements = fresh.length === 0 ? [] : await takeBackSql(query, fresh)
       for (const one of all) {
-        const booked = await bookOne(query, one, receivedUs, losses.filter(isOf(one.request)))
+        const its = losses.filter(isOf(one.request))
+        const booked = await bookOne(query, one, { receivedUs, arrival, losses: its })
         receipts.set(one.request, booked.receipt)
         statements.push(...booked.statements)
       }
       if (statements.length > 0) await query(statements.join(';\n'))
+      if (performance.now() > lateMs) throw tooLate()
       return requests.map((request) => receipts.get(request) ?? refused.get(request.orgId)!)
     })
   }
@@ -144,6 +167,12 @@ export async function lockSessions(
   return new Set(rows.flatMap((row) => (row.is_locked === true ? [row.org_id as string] : [])))
 }
 
+function tooLate(): AppError {
+  return new AppError('STORE_BUSY', 'the databases took too long for this batch', {
+    hint: 'Send it again in a few seconds.',
+  })
+}
+
 export function beingDeleted(orgId: string): AppError {
   return new AppError('STORE_BUSY', `sessions of ${orgId} are being deleted`, {
     hint: 'Send them again in a few seconds.',
@@ -185,8 +214,15 @@ async function loaded(query: Rows, request: WriteRequest): Promise<Loaded> {
 async function bookOne(
   query: Rows,
   { request, meters, fate }: Loaded,
-  receivedUs: number,
-  losses: readonly Loss[],
+  {
+    receivedUs,
+    arrival,
+    losses,
+  }: {
+    readonly receivedUs: number
+    readonly arrival: number
+    readonly losses: readonly Loss[]
+  },
 ): Promise<{ receipt: WriteReceipt; statements: readonly string[] }> {
   const { orgId, siteId, batch, sessions, peerEvents = [] } = request
   const before = meters.get(orgId, siteId, batch.meterId)
@@ -201,7 +237,7 @@ async function bookOne(
         meters.addLoss(meter, { ...loss, from: iso(fromUs), to: iso(toUs) })
     statements.push(...meters.takeStatements(changed))
     for (const meter of changed.keys()) statements.push(stateSql(meter), historySql(meter))
-    statements.push(...peerEventsSql(request, peerEvents))
+    statements.push(...peerEventsSql(request, peerEvents, arrival))
   }
   const receipt = {
     batch: batch.batch,
@@ -264,6 +300,7 @@ function historySql(meter: Meter): string {
 function peerEventsSql(
   { orgId, siteId }: WriteRequest,
   events: readonly StoredPeerEvent[],
+  arrival: number,
 ): string[] {
   if (events.length === 0) return []
   const rows = events.map((e) =>
@@ -281,7 +318,12 @@ function peerEventsSql(
         literalOrNull(e.endpointBefore),
         literalOrNull(e.allowedIps),
       ],
-      ...[literalOrNull(e.allowedIpsBefore), intOrNull(e.handshakeUs), String(e.already)],
+      ...[
+        literalOrNull(e.allowedIpsBefore),
+        intOrNull(e.handshakeUs),
+        String(e.already),
+        int(arrival),
+      ],
     ].join(', '),
   )
   return [`INSERT INTO peer_event VALUES (${rows.join('), (')}) ON CONFLICT DO NOTHING`]

@@ -19,6 +19,7 @@ const IDLE_MS = 30_000
 /** Any number that other programs on this database do not lock, too. */
 const MIGRATION_LOCK = 7_407_262_101
 export const LEASE_LOCK = 7_407_262_102
+export const ALERT_LOCK = 7_407_262_103
 
 export interface PostgresOptions {
   /** `postgresql://user@host/database`, as libpq has it. */

@@ -1,7 +1,6 @@
 /**
  * What sessions in ClickHouse need beside them, in PostgreSQL:
  *
- *   arrival        numbers of commits
  *   names_version  a new number with every change of an organisation's names, so that servers keep them in memory
  *   run_owner      the meter that reported a run first; used_us: the day of its last use
  *   usage_kept     totals of deleted sessions
@@ -28,6 +27,7 @@ import { lossSql } from '../meters/loose-losses.js'
 import { literal, type Row, type Rows } from '../sql/rows.js'
 import { int, intOrNull } from '../sql/sql.js'
 import type { UsageRequest } from '../sums.js'
+import type { Arrivals } from './arrivals.js'
 import type { Postgres } from './database.js'
 import { expiredOpenSql, replaceExpiredOpen } from './expired-open.js'
 import type { PostgresCatalogs } from './postgres-catalogs.js'
@@ -55,19 +55,21 @@ export class PostgresMeta implements SessionMeta {
   readonly #postgres: Postgres
   readonly #locks: Postgres
   readonly #catalogs: PostgresCatalogs
+  readonly #arrivals: Arrivals
   readonly #clockUs: () => number
   readonly #known = new LRUCache<string, Known>({ max: ORGS_MAX })
 
   /** @param locks connections that a lock may hold for long */
   constructor(
     postgres: Postgres,
-    catalogs: PostgresCatalogs,
+    { catalogs, arrivals }: { readonly catalogs: PostgresCatalogs; readonly arrivals: Arrivals },
     clockUs: () => number,
     locks: Postgres = postgres,
   ) {
     this.#postgres = postgres
     this.#locks = locks
     this.#catalogs = catalogs
+    this.#arrivals = arrivals
     this.#clockUs = clockUs
   }
 
@@ -121,9 +123,8 @@ export class PostgresMeta implements SessionMeta {
     return new Map(rows.map((row) => [row.run as string, row.meter_id as string]))
   }
 
-  async nextArrival(): Promise<number> {
-    const [row] = await this.#postgres.query("SELECT nextval('arrival') AS n")
-    return row!.n as number
+  arriving<T>(orgIds: readonly string[], work: (arrival: number) => Promise<T>): Promise<T> {
+    return this.#arrivals.run(orgIds, work)
   }
 
   addLosses(losses: readonly Loss[]): Promise<void> {
@@ -301,6 +302,7 @@ const TABLES = [
   ...['meter', 'meter_state', 'meter_history', 'meter_life', 'meter_run', 'meter_place'],
   ...['batch_crc', 'batch_gap', 'catalog', 'catalog_name', 'catalog_past', 'names_version'],
   ...['deleted_before', 'hidden_before', 'usage_kept', 'expired_open', 'run_owner', 'peer_event'],
+  'org_arrival',
 ]
 
 export function isOf(subject: Subject): string {

@@ -1,10 +1,20 @@
 /** The log of peers in PostgreSQL. Batches bring its events (postgres-ledger.ts). */
-import { countPeerEvents, peerConnections, peerEvents } from '../peer-queries.js'
+import {
+  arrivedPeers,
+  countArrivedPeers,
+  countPeerEvents,
+  peerConnections,
+  peerEvents,
+} from '../peer-queries.js'
 import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type {
+  Arrived,
+  ArrivedCount,
+  ArrivedRequest,
   ConnectionsRequest,
   PeerConnection,
+  PeerEventRow,
   PeerLog,
   PeerPage,
   PeerPageRequest,
@@ -12,12 +22,13 @@ import type {
 } from '../store.js'
 import type { Postgres } from './database.js'
 
+type CountRequest = Parameters<PeerLog['countArrivedPeers']>[1]
+
 /** 64 bits. Lengths keep texts apart that join alike. */
 const CONNECTION_KEY = `hashtextextended(concat_ws('|', site_id, length(meter_id), meter_id, length(interface), interface,
   coalesce(public_key, client_id::TEXT)), 0)`
 
-/** Destinations read events in order of arrival, of which several servers have none yet. */
-export class PostgresPeerLog implements Omit<PeerLog, 'arrivedPeers' | 'countArrivedPeers'> {
+export class PostgresPeerLog implements PeerLog {
   readonly #postgres: Postgres
 
   constructor(postgres: Postgres) {
@@ -30,6 +41,14 @@ export class PostgresPeerLog implements Omit<PeerLog, 'arrivedPeers' | 'countArr
 
   peerConnections(orgId: string, request: ConnectionsRequest): Promise<readonly PeerConnection[]> {
     return peerConnections(this.#postgres.query, orgId, request, CONNECTION_KEY)
+  }
+
+  arrivedPeers(orgId: string, request: ArrivedRequest): Promise<Arrived<PeerEventRow>> {
+    return arrivedPeers(this.#postgres.query, orgId, request)
+  }
+
+  countArrivedPeers(orgId: string, request: CountRequest): Promise<ArrivedCount> {
+    return countArrivedPeers(this.#postgres.query, orgId, request)
   }
 
   peerEventsOf(orgId: string, subject: Subject): Promise<number> {

@@ -15,10 +15,12 @@
  *   peer_event        events of WireGuard peers; texts sort by their bytes, as the order of events of one moment needs
  *   sign_in           sessions of browsers: the hash of the token (postgres-sign-ins.ts)
  *   run_owner…deletion  what sessions in ClickHouse need beside them (postgres-meta.ts)
+ *   arriv…, destination…  destination-tables.ts
  *   store_id          one random id, which ClickHouse has, too: so that both are of one installation
  *
  * Texts and not JSONB: JSONB refuses what JSON may have (\u0000), and changes the order of fields.
  */
+import { DESTINATION_TABLES } from './destination-tables.js'
 import { DOCUMENT_TABLE } from './document-table.js'
 
 /** Step i brings a database from version i to i + 1. Never change a step that was released. */
@@ -159,4 +161,5 @@ CREATE INDEX peer_event_person ON peer_event (org_id, user_id, client_id);
 CREATE TABLE expired_open (LIKE usage_kept, run TEXT NOT NULL, seq BIGINT NOT NULL);
 CREATE INDEX expired_open_session ON expired_open (org_id, site_id, run, seq);
 `,
+  DESTINATION_TABLES,
 ]

@@ -49,7 +49,10 @@ describe.skipIf(why !== null)(`the ledger in PostgreSQL${why === null ? '' : `: 
        ON CONFLICT DO NOTHING`,
     )
     const openSessions = async () => new Map<string, number>()
-    return new PostgresLedger(postgres, { clockUs: () => nowUs, storeSessions, openSessions })
+    return new PostgresLedger(postgres, {
+      ...{ clockUs: () => nowUs, storeSessions, openSessions },
+      arriving: (_orgIds, work) => work(1),
+    })
   }
 
   function send(ledger: Ledger, one: Batch, crc?: number, orgId = 'acme'): Promise<WriteReceipt> {

@@ -92,7 +92,10 @@ describe.skipIf(why !== null)(
       const clockUs = () => duck.nowUs
       const storeSessions = async () => []
       const openSessions = async () => new Map<string, number>()
-      const ledger = new PostgresLedger(postgres, { clockUs, storeSessions, openSessions })
+      const ledger = new PostgresLedger(postgres, {
+        ...{ clockUs, storeSessions, openSessions },
+        arriving: (_orgIds, work) => work(1),
+      })
       const log = new PostgresPeerLog(postgres)
       let round = 0
       await fc.assert(

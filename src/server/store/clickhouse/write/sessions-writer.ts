@@ -22,6 +22,8 @@ const SLICE_ROWS = 10_000
 /** A batch waits at most for these. */
 const ATTEMPTS = 2
 const AGAIN_MS = 250
+/** Shorter than a number lingers (postgres/arrivals.ts), as the two attempts are. */
+const CLOSE_SECONDS = 40
 /** Of a row, beside the session; a version has more digits than a number. */
 const OWN = ['version', 'kind', 'run_started_us', 'arrival', 'came_us']
 
@@ -67,13 +69,18 @@ export class SessionsWriter {
     const nowUs = this.#clockUs()
     const { taken, losses, revised } = await this.#admission.admit(groups, nowUs)
     if (taken.length === 0) return { arrival: null, losses, revised }
-    const arrival = await this.#meta.nextArrival()
-    const records = taken.map(({ session, runStartedUs }) => {
-      const kind = kindOf(session)
-      const version = versionOf(session, kind)
-      return { session, version, kind, runStartedUs, arrival, cameUs: nowUs }
-    })
-    await this.#insert(rowBinary(records))
+    const arrival = await this.#meta.arriving(
+      taken.map(({ session }) => session.orgId),
+      async (number) => {
+        const records = taken.map(({ session, runStartedUs }) => {
+          const kind = kindOf(session)
+          const version = versionOf(session, kind)
+          return { session, version, kind, runStartedUs, arrival: number, cameUs: nowUs }
+        })
+        await this.#insert(rowBinary(records))
+        return number
+      },
+    )
     this.#lastArrival = Math.max(this.#lastArrival, arrival)
     return { arrival, losses, revised }
   }
@@ -112,14 +119,19 @@ export class SessionsWriter {
     return this.#meta.alone(orgId, async () => {
       const runs = (await this.#meta.goingRuns(orgId)).map(runSql)
       const over = runs.length === 0 ? '' : ` AND (${RUN_COLUMNS}) NOT IN (${runs.join(', ')})`
-      return this.#close(`${open} AND t.org_id = ${literal(orgId)}${over}`)
+      return this.#close(orgId, `${open} AND t.org_id = ${literal(orgId)}${over}`)
     })
   }
 
-  async #close(open: string): Promise<number> {
+  async #close(orgId: string, open: string): Promise<number> {
     const [[count = 0] = []] = (await this.#client.rows('', `SELECT count() ${open}`)) as number[][]
     if (count === 0) return 0
-    const arrival = await this.#meta.nextArrival()
+    await this.#meta.arriving([orgId], (arrival) => this.#closeAs(arrival, open))
+    return count
+  }
+
+  /** What is not closed within CLOSE_SECONDS is closed by the next chores. */
+  async #closeAs(arrival: number, open: string): Promise<void> {
     const own: Readonly<Record<string, string>> = {
       version: `t.version + toUInt128('${CLOSES}')`,
       kind: String(CLOSED),
@@ -129,9 +141,9 @@ export class SessionsWriter {
     const columns = COLUMNS.map(({ name }) => own[name] ?? `t.${name}`)
     await this.#client.run(
       `INSERT INTO session (${COLUMN_NAMES}) SELECT ${columns.join(', ')} ${open}`,
+      { max_execution_time: CLOSE_SECONDS },
     )
     this.#lastArrival = Math.max(this.#lastArrival, arrival)
-    return count
   }
 
   /** @param scope all sessions of the organisation @returns the number of changed sessions */
