@@ -18,8 +18,8 @@ const SHARED = [
 export const LONG = Object.entries({
   cli: `
     cli community-id connected demo export-ipfix log meter meter-output meter-user newt-log replay-inputs
-    replay-order replay-pipe replay-server retention server-commands server-tls several-servers
-    store user-mistakes
+    replay-order replay-pipe replay-server retention server-commands server-tls several-destinations
+    several-servers store user-mistakes
   `,
   fuzz: 'crashes',
   library: 'library',
@@ -29,7 +29,7 @@ export const LONG = Object.entries({
   packaging: 'units',
   release: 'command-line deb editions',
   scripts: 'vitest-report',
-  'server/alerts': 'alerts',
+  'server/alerts': 'alerts several',
   'server/control': 'contract/audit contract/control contract/documents',
   'server/destinations': `
     at-least-once broken-tls changes clock-set-back destinations refusals
@@ -48,7 +48,7 @@ export const LONG = Object.entries({
     applier backup busy-kills chunks clickhouse-faults clickhouse-kills clickhouse-store
     conflicts contract/catalogs contract/history contract/operations contract/persons csv
     erasure exports exports-beside known-ids limits lives log-kills matrix meters migrations
-    names peer peers postgres/control postgres/ledger postgres/peer-log rollup sums terms
+    names peer peers postgres/arrivals postgres/control postgres/ledger postgres/peer-log rollup sums terms
     two-engines writer
   `,
 }).flatMap(([folder, names]) =>

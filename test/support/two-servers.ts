@@ -43,8 +43,9 @@ export class SharedStore {
     return ['--store', this.store, '--control', this.control]
   }
 
-  server(): Promise<TestServer> {
-    return TestServer.on(mkdtempSync(join(tmpdir(), 'tunmeter-test-')), ...this.args)
+  server(...args: string[]): Promise<TestServer> {
+    const data = mkdtempSync(join(tmpdir(), 'tunmeter-test-'))
+    return TestServer.on(data, ...this.args, ...args)
   }
 
   async key({ scope, org, site, retentionDays }: KeyOptions): Promise<string> {
