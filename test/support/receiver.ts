@@ -22,6 +22,8 @@ export interface Reply {
   readonly cut?: boolean
   /** No answer, until the receiver is closed. */
   readonly hang?: boolean
+  /** The answer waits for this. */
+  readonly after?: Promise<void>
 }
 
 export class Receiver {
@@ -42,6 +44,7 @@ export class Receiver {
       const reply = this.reply(request)
       this.requests.push(request)
       if (reply.hang) return
+      await reply.after
       if (reply.cut) incoming.socket.destroy()
       else answer.writeHead(reply.status, reply.headers).end(reply.text ?? '')
     })

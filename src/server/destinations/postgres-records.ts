@@ -33,7 +33,7 @@ const ERASED_LOOK_MS = 200
 const NOW = 'clock_timestamp()'
 const lease = (ms: number) => `${NOW} + INTERVAL '${int(ms)} milliseconds'`
 const FREE = `(holder IS NULL OR lease < ${NOW})`
-const COLUMNS = `id, version, record_version, erasures,
+const COLUMNS = `id, version, record_version, erasures, seen,
   CASE WHEN holder = $1 THEN extract(epoch FROM lease - ${NOW}) * 1000 ELSE 0 END AS left_ms`
 
 type Postgres = Pick<Database, 'query' | 'transaction'>
@@ -57,6 +57,9 @@ export class PostgresRecords implements DestinationRecords {
     { readonly version: number; readonly record: DestinationRecord }
   >()
 
+  /** Rows of the last look whose deletions this server did not know before. */
+  #erased: readonly Row[] = []
+
   constructor(options: PostgresRecordsOptions) {
     this.#postgres = options.postgres
     this.#options = options
@@ -64,21 +67,35 @@ export class PostgresRecords implements DestinationRecords {
 
   async load(mayTake: boolean): Promise<Entries> {
     const { holder } = this.#options
+    await this.#tellSeen()
     if (mayTake) {
       await this.#renew()
       await this.#take()
     } else await this.release()
     const rows = await this.#postgres.query(`SELECT ${COLUMNS} FROM destination`, [holder])
+    this.#erased = rows.filter(
+      (row) => leftMs(row) > 0 && (row.seen as number) < (row.erasures as number),
+    )
     await this.#read(rows)
     const entries = rows.flatMap((row) => this.#entryOf(row) ?? [])
     const left = rows.flatMap((row) => (leftMs(row) > 0 ? [leftMs(row)] : []))
     return { entries, forMs: Math.min(LEASE_MS, ...left) }
   }
 
+  /** Who asks for the next look has followed the last one: nothing that was erased before it is in memory any more. */
+  async #tellSeen(): Promise<void> {
+    for (const { id, erasures } of this.#erased)
+      await this.#postgres.query(
+        `UPDATE destination SET seen = ${int(erasures as number)} WHERE id = $1 AND holder = $2`,
+        [id as string, this.#options.holder],
+      )
+    this.#erased = []
+  }
+
   async #renew(): Promise<void> {
     await this.#postgres.query(
-      `UPDATE destination SET lease = ${lease(LEASE_MS)}, seen = erasures
-       WHERE holder = $1 AND lease > ${NOW} AND (lease < ${lease(RENEWED_MS)} OR seen < erasures)`,
+      `UPDATE destination SET lease = ${lease(LEASE_MS)}
+       WHERE holder = $1 AND lease > ${NOW} AND lease < ${lease(RENEWED_MS)}`,
       [this.#options.holder],
     )
   }
