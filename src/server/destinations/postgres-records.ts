@@ -9,8 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { wasRemoved } from '../control/control.js'
-import type { Postgres as Database } from '../store/postgres/database.js'
-import type { Row } from '../store/sql/rows.js'
+import type { Row, Transactions } from '../store/sql/rows.js'
 import { int } from '../store/sql/sql.js'
 import {
   type Counts,
@@ -36,10 +35,8 @@ const FREE = `(holder IS NULL OR lease < ${NOW})`
 const COLUMNS = `id, version, record_version, erasures, seen,
   CASE WHEN holder = $1 THEN extract(epoch FROM lease - ${NOW}) * 1000 ELSE 0 END AS left_ms`
 
-type Postgres = Pick<Database, 'query' | 'transaction'>
-
 export interface PostgresRecordsOptions {
-  readonly postgres: Postgres
+  readonly postgres: Transactions
   /** Of this process, unique. */
   readonly holder: string
   /** For people. */
@@ -50,7 +47,7 @@ export interface PostgresRecordsOptions {
 
 export class PostgresRecords implements DestinationRecords {
   readonly everyMs = EVERY_MS
-  readonly #postgres: Postgres
+  readonly #postgres: Transactions
   readonly #options: PostgresRecordsOptions
   readonly #known = new Map<
     string,
@@ -299,9 +296,9 @@ function leftMs(row: Row): number {
 
 /** The digest of the key that seals the secrets: the first server's that seals one. */
 export class PostgresKeyDigest {
-  readonly #postgres: Postgres
+  readonly #postgres: Transactions
 
-  constructor(postgres: Postgres) {
+  constructor(postgres: Transactions) {
     this.#postgres = postgres
   }
 

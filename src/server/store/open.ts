@@ -5,7 +5,7 @@ import type { Checked } from './clickhouse/check.js'
 import type { ClickHouseAddress } from './clickhouse/client.js'
 import type { StoreConfig } from './config.js'
 import type { SessionSide } from './copy/sessions.js'
-import type { Postgres } from './postgres/database.js'
+import type { Transactions } from './sql/rows.js'
 import type { Store } from './store.js'
 
 /** Connections of one server, beside those of its leases. */
@@ -27,7 +27,7 @@ export interface SharedDatabase {
   /** Of the evaluation of alerts. */
   readonly alertLease: Lease
   /** For what belongs to no store: destinations. */
-  readonly postgres: Pick<Postgres, 'query' | 'transaction'>
+  readonly postgres: Transactions
   /** Opens the store whose sessions are in ClickHouse. @throws AppError STORE_BUSY, STORE_NEWER, STORE_OTHER, STORE_UNREADABLE */
   openStore(address: ClickHouseAddress, silenceUs: number): Promise<Store>
   /** To be closed after the store. */
