@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { BatchGap } from '../../session/batch.js'
 import type { ConnectedBefore } from '../wireguard/peer-changes.js'
+import { uptimeMs as sinceBoot } from './report.js'
 
 export const PEERS_MAX = 2_000
 /** A gap names at most this many peers, those with the most traffic. */
@@ -37,6 +38,8 @@ const lastRunSchema = z.object({
   /** Number of this note. The higher one is the later, also when the clock was set back in between. */
   count: z.number().default(0),
   atMs: z.number(),
+  /** Milliseconds since the boot; absent before version 0.2. */
+  uptimeMs: z.number().optional(),
   bootId: z.string(),
   interfaces: z.record(z.string(), standSchema),
 })
@@ -82,18 +85,24 @@ export class RunLedger {
   }
 
   /** An interface is read from now on. @returns once for each, if an earlier run read it: the gap since then */
-  began(name: string, now: Stand | null, nowMs = Date.now()): BatchGap | null {
+  began(
+    name: string,
+    now: Stand | null,
+    nowMs = Date.now(),
+    uptimeMs = sinceBoot(),
+  ): BatchGap | null {
     const last = this.#last
     const before = last?.interfaces[name]
     if (last === null || before === undefined || this.#begun.has(name)) return null
     this.#begun.add(name)
-    const span = {
-      from: new Date(Math.min(before.atMs, nowMs)).toISOString(),
-      to: new Date(nowMs).toISOString(),
-    }
-    const gap = { reason: 'unmetered', sessions: 0, interface: name, ...span }
-    // Counters are comparable only within a boot. An unknown boot (ProcSubset=pid hides it) counts as another one.
+    // Counters and times since the boot are comparable only within a boot. An unknown boot (ProcSubset=pid hides it)
+    // counts as another one.
     const sameBoot = this.#bootId !== '' && last.bootId === this.#bootId
+    const upMs = sameBoot ? uptimeMs - (last.uptimeMs ?? uptimeMs) : 0
+    const gap = {
+      ...{ sessions: 0, interface: name },
+      ...unmetered(before.atMs, nowMs, upMs + last.atMs - before.atMs),
+    }
     const same = now !== null && now.index === before.index && sameBoot
     if (!same || now.bytes < before.bytes) return gap
     return { ...gap, bytes: now.bytes - before.bytes, peers: moved(before, now) }
@@ -107,11 +116,16 @@ export class RunLedger {
   }
 
   /** Saves the counters. Skipped while another note is being written. A failed write leaves the older note. */
-  note(interfaces: Readonly<Record<string, Stand>>, nowMs = Date.now()): Promise<void> {
+  note(
+    interfaces: Readonly<Record<string, Stand>>,
+    nowMs = Date.now(),
+    uptimeMs = sinceBoot(),
+  ): Promise<void> {
     this.#writing ??= this.#write({
       watchingSince: this.watchingSince,
       count: ++this.#count,
       atMs: nowMs,
+      uptimeMs,
       bootId: this.#bootId,
       interfaces: { ...this.#notBegun(), ...interfaces },
     }).finally(() => {
@@ -148,6 +162,28 @@ export class RunLedger {
     } catch {
       // The other file is still valid, only older.
     }
+  }
+}
+
+/** A smaller step of the clock is one of a daemon that corrects it little by little. */
+const SET_BACK_MS = 1_000
+
+/**
+ * What was not metered, by a clock that may have been set back meanwhile: nobody knows when, so the times of both clocks
+ * are meant.
+ */
+export function unmetered(
+  beforeMs: number,
+  nowMs: number,
+  elapsedMs: number,
+): Pick<BatchGap, 'reason' | 'from' | 'to'> {
+  const isSetBack = beforeMs + elapsedMs - nowMs > SET_BACK_MS
+  const fromMs = isSetBack ? nowMs - elapsedMs : nowMs
+  const toMs = isSetBack ? beforeMs + elapsedMs : nowMs
+  return {
+    reason: isSetBack ? 'unmeteredSetBack' : 'unmetered',
+    from: new Date(Math.min(beforeMs, fromMs)).toISOString(),
+    to: new Date(toMs).toISOString(),
   }
 }
 

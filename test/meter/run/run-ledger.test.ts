@@ -63,6 +63,21 @@ test.each<[string, Partial<Stand>, string]>([
   expect(gap).not.toHaveProperty('bytes')
 })
 
+test('a clock that was set back meanwhile makes the times of both clocks a gap, within a boot', async () => {
+  const directory = temporaryDirectory()
+  const first = RunLedger.open(directory, AT_MS - 60_000, 'boot')
+  await first.note({ wg0: stand(1000, AT_MS) }, AT_MS, 100_000)
+  const nowMs = AT_MS - 20_000
+  const began = (boot: string) =>
+    RunLedger.open(directory, nowMs, boot).began('wg0', stand(1500, nowMs), nowMs, 130_000)
+  expect(began('boot')).toMatchObject({
+    ...{ reason: 'unmeteredSetBack', bytes: 500 },
+    ...{ from: iso(nowMs - 30_000), to: iso(AT_MS + 30_000) },
+  })
+  // For how long it did not run, nobody knows then.
+  expect(began('other')).toMatchObject({ from: iso(nowMs), to: iso(AT_MS) })
+})
+
 test.each(LEDGER_FILES)('a note that was cut off (%s) leaves the other one', async (name) => {
   const directory = temporaryDirectory()
   await ranUntil(directory, stand(1000, AT_MS))
