@@ -81,9 +81,9 @@ export function completenessOf(coverage: Coverage, asked: CompletenessRequest): 
       const own = metersBySite.get(siteId)
       const meters = own?.flatMap((meter) => {
         const losses = [
-          ...(gapsByMeter.get(keyOf(meter)) ?? [])
-            .map(holeOf)
-            .map((one) => afterRun(one, meter.runs)),
+          ...(gapsByMeter.get(keyOf(meter)) ?? []).map((gap) =>
+            gap.reason === 'unmetered' ? afterRun(holeOf(gap), meter.runs) : holeOf(gap),
+          ),
           ...twoMeters(sharedByMeter.get(keyOf(meter)) ?? []),
         ]
         const others = known.filter((other) => other.siteId === siteId && other !== meter)
@@ -210,7 +210,7 @@ function meterCompleteness(
   const untilUs = isSilent ? endUs : Math.max(fromUs, Math.min(endUs, lastUs))
   const all = [
     ...before(runs, { fromUs, toUs: endUs }, present),
-    ...between(runs),
+    ...between(meter.runs),
     ...(isSilent && lastUs < endUs ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
     ...deletedByRetention(runs, deletedBeforeUs),
     ...twoRuns(meter.runs),
@@ -288,10 +288,11 @@ function before(runs: readonly Span[], range: Span, present: readonly Span[]): H
   return holes
 }
 
-function between(runs: readonly Span[]): Hole[] {
-  return runs
-    .slice(1)
-    .map((run, i) => hole('unmetered', runs[i]!.toUs, run.fromUs, { sessions: null }))
+/** An earlier run may claim the time as well, if the clock was set back since. */
+function between(runs: readonly RunSpan[]): Hole[] {
+  return runs.flatMap(({ toUs, nextUs }) =>
+    nextUs === null || nextUs <= toUs ? [] : [hole('unmetered', toUs, nextUs, { sessions: null })],
+  )
 }
 
 function deletedByRetention(runs: readonly Span[], beforeUs: number): Hole[] {
@@ -316,13 +317,10 @@ function twoMeters(shared: readonly SharedSpan[]): Hole[] {
 function twoRuns(runs: readonly RunSpan[]): Hole[] {
   const twice: Span[] = []
   let claimedUs = Number.NEGATIVE_INFINITY
-  // A run may go on under a new spoolId, so runs with one start are one run.
-  const byStart = [...groupBy(runs, (run) => run.fromUs)].sort(([a], [b]) => a - b)
-  for (const [fromUs, its] of byStart) {
-    const endUs = Math.max(...its.map((run) => run.claimedUs))
-    const toUs = Math.min(endUs, claimedUs)
-    if (fromUs < toUs) twice.push({ fromUs, toUs })
-    claimedUs = Math.max(claimedUs, endUs)
+  for (const run of [...runs].sort((a, b) => a.fromUs - b.fromUs)) {
+    const toUs = Math.min(run.claimedUs, claimedUs)
+    if (run.fromUs < toUs) twice.push({ fromUs: run.fromUs, toUs })
+    claimedUs = Math.max(claimedUs, run.claimedUs)
   }
   return union(twice).map(({ fromUs, toUs }) => hole('twoRuns', fromUs, toUs, { sessions: null }))
 }
@@ -340,12 +338,13 @@ function unexplained({ report }: MeterCoverage, runs: readonly Span[]): Hole[] {
 
 /**
  * A killed meter reports `unmetered` from its last saved note, which may be seconds before the end of the run's
- * reports. The hole must begin at the end of the run.
+ * reports, and long before it in a restored spool. The hole must begin at the end of the run.
  */
 function afterRun(one: Hole, runs: readonly Span[]): Hole {
-  if (one.cause !== 'unmetered') return one
-  const run = runs.find(({ fromUs, toUs }) => fromUs <= one.fromUs && one.fromUs < toUs)
-  return run === undefined || run.toUs >= one.toUs ? one : { ...one, fromUs: run.toUs }
+  const before = runs.filter(({ fromUs }) => fromUs < one.toUs)
+  const last = before.reduce<Span | null>((a, b) => (a && a.fromUs > b.fromUs ? a : b), null)
+  if (last === null || last.toUs <= one.fromUs || last.toUs >= one.toUs) return one
+  return { ...one, fromUs: last.toUs }
 }
 
 /** Joins a hole between two runs with the meter's own report of it, which has the size. They must not count twice. */

@@ -49,6 +49,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['clockSetBack', 'batchesLost'],
   ['notHeard', 'batchesLost'],
   ['unmetered', 'unmetered'],
+  ['unmeteredSetBack', 'unmetered'],
   ['interfaceGone', 'interfaceGone'],
   ['clockStepped', 'clockStepped'],
   ['packetsDropped', 'packetsDropped'],

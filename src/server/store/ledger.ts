@@ -64,6 +64,8 @@ export interface Span {
 export interface RunSpan extends Span {
   /** It metered until then: the time of its newest report, but not beyond its arrival. */
   readonly claimedUs: number
+  /** The start of the next run by the meter's clock. Null: there is none. */
+  readonly nextUs: number | null
 }
 
 /** The times in which a meter metered. Replays of files are left out, because they watch no interface. */

@@ -213,6 +213,69 @@ test('batches lost over a restart with a clock that was set back may be of the t
   expect(await holesOf(60.5, 70)).toEqual([['batchesLost', 60.5, 62]])
 })
 
+test('also if the next run begins after the last report that came', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(60), since(100, 160))
+  // It metered until 80, which nobody hears, and the clock is set back to 61.
+  meter.lose()
+  meter.start(at(61))
+  t.nowUs = at(83)
+  await t.send('acme', 1, meter.make(at(63), since(181, 183)))
+  for (let minute = 64; minute <= 90; minute++)
+    await meter.report(at(minute), since(181, minute + 120))
+  expect(await holesOf(65, 80)).toEqual([['batchesLost', 65, 80]])
+})
+
+test('and of a run whose clock was set back and that ended, what the meter says it did not meter', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(38))
+  meter.start(at(38))
+  t.nowUs = at(46)
+  await t.send('acme', 1, meter.make(at(37)))
+  meter.start(at(39))
+  const told = { reason: 'unmetered', sessions: 0, from: iso(at(37)), to: iso(at(39)) }
+  await meter.report(at(48), {}, { gaps: [told] })
+  expect(await holesOf(37.2, 37.8)).toEqual([['unmetered', 37.2, 37.8]])
+})
+
+test('what it did not meter while its clock was set back is a hole on both clocks', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(60))
+  // It was down from 60 to 90, and its clock is 50 minutes behind from then on.
+  meter.start(at(40))
+  const told = { reason: 'unmeteredSetBack', sessions: 0, from: iso(at(10)), to: iso(at(90)) }
+  t.nowUs = at(160)
+  await t.send('acme', 1, meter.make(at(110), {}, { gaps: [told] }))
+  expect(await holesOf(61, 110)).toEqual([['unmetered', 61, 90]])
+  expect((await holesOf(20, 30)).length).toBe(1)
+})
+
+test('time between two runs was not metered, although an earlier run claims it by a clock that was ahead of it', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(30))
+  meter.start(at(30.1))
+  t.nowUs = at(34)
+  await t.send('acme', 1, meter.make(at(29)))
+  meter.start(at(30.2))
+  await meter.report(at(45))
+  expect(await holesOf(29.2, 29.8)).toEqual([['unmetered', 29.2, 29.8]])
+})
+
+test('of a new spool the time since the boot tells that the clock was set back before', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(5), since(100, 105))
+  // It metered until 9, which nobody hears, and its clock was set back by 2.
+  const again = new SimulatedMeter('m')
+  again.start(at(7))
+  await again.report(at(20), since(109, 122), { spoolId: 's2' })
+  expect(await holesOf(7, 20)).toEqual([['unmetered', 7, 9]])
+})
+
 test('records refused after a clock was set back may be of the time before it, too', async () => {
   const meter = new SimulatedMeter('m')
   meter.start(at(0))

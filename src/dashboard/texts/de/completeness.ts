@@ -106,6 +106,7 @@ export const completeness: typeof english = {
     clockStepped: 'die Uhr wurde vorgestellt',
     unexplained: 'der Kernel zählte Pakete, die das Messgerät nicht zählte',
     unmetered: 'das Messgerät lief nicht',
+    unmeteredSetBack: 'das Messgerät lief nicht, und seine Uhr wurde zurückgestellt',
   },
   problems: {
     silent: (span) => `Schweigt seit ${span}.`,

@@ -105,6 +105,7 @@ export const completeness = {
     clockStepped: 'the clock was set forward',
     unexplained: 'the kernel counted packets that the meter did not',
     unmetered: 'the meter was not running',
+    unmeteredSetBack: 'the meter was not running, and its clock was set back',
   },
   problems: {
     silent: (span: string) => `Silent for ${span}.`,

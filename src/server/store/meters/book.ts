@@ -8,7 +8,6 @@ import {
   fateOf,
   inTurns,
   isNewest,
-  isoToUs,
   type Life,
   markSeen,
   numbersOf,
@@ -19,6 +18,7 @@ import {
 import { notStoredIn, timesOf } from './losses.js'
 import type { Meter } from './meter.js'
 import type { Meters, SavedMeter } from './meters.js'
+import { isoToUs } from './passed.js'
 
 type Batched = WriteRequest['batch']
 

@@ -67,7 +67,11 @@ function meterCoverage(row: Row, byMeter: ReadonlyMap<string, Row[]>): MeterCove
       siteId,
       meterId,
       interface: report.interface,
-      runs: runs.map((run) => ({ ...spanOf(run), claimedUs: run.claimed as number })),
+      runs: runs.map((run) => ({
+        ...spanOf(run),
+        claimedUs: run.claimed as number,
+        nextUs: run.next as number | null,
+      })),
       forgotRuns: runs.some((run) => (run.known as number) >= RUNS_MAX),
       receivedUs: row.received as number,
       caughtUp: report.spool.batches === 0,
@@ -140,7 +144,9 @@ async function sharedSpans(
 }
 
 /**
- * The runs that overlap the range, and each meter's first and last run, because time before the first run is no hole.
+ * The runs that overlap the range, or after which it was not metered until the next one, and each meter's first and last
+ * run, because time before the first run is no hole. A run goes on under a new spoolId. If its clock was set back, it may
+ * end before it began.
  */
 async function runsByMeter(
   query: Rows,
@@ -150,13 +156,16 @@ async function runsByMeter(
 ): Promise<{ runs: Map<string, Row[]>; more: boolean }> {
   const rows = await query(
     `WITH run AS (${RUNS}),
+     started AS (SELECT site_id, meter_id, from_us, max(to_us) AS to_us, max(claimed_us) AS claimed_us, count(*) AS known
+       FROM run WHERE org_id = $1 ${ofSites} GROUP BY site_id, meter_id, from_us),
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY from_us) AS nth,
        row_number() OVER (PARTITION BY site_id, meter_id ORDER BY to_us DESC) AS nth_last,
-       count(*) OVER (PARTITION BY site_id, meter_id) AS known
-       FROM run WHERE org_id = $1 ${ofSites})
+       lead(from_us) OVER (PARTITION BY site_id, meter_id ORDER BY from_us) AS next_us,
+       sum(known) OVER (PARTITION BY site_id, meter_id) AS all_known FROM started)
      SELECT site_id::FLOAT8 AS site, meter_id, from_us::FLOAT8 AS f, to_us::FLOAT8 AS t, claimed_us::FLOAT8 AS claimed,
-       known::FLOAT8 AS known FROM numbered
-     WHERE nth = 1 OR nth_last = 1 OR (claimed_us >= ${int(fromUs)} AND from_us < ${int(toUs)})
+       next_us::FLOAT8 AS next, all_known::FLOAT8 AS known FROM numbered
+     WHERE nth = 1 OR nth_last = 1 OR (greatest(claimed_us, from_us, coalesce(next_us, from_us)) >= ${int(fromUs)}
+       AND least(from_us, to_us) < ${int(toUs)})
      ORDER BY least(nth, nth_last), f LIMIT ${COVERAGE_RUNS_MAX + 1}`,
     [orgId],
   )

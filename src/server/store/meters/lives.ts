@@ -11,15 +11,14 @@
  * their ids.
  */
 import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
-import { TIME_US_MAX, TIME_US_MIN } from '../../../session/bounds.js'
+import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { Span } from '../store.js'
+import { isoToUs, passedSince } from './passed.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096
 /** Two spools are in use at the same time only if both came back within this time. */
 const TURNS_US = 600e6
-/** A clock that is further behind the time since the boot than this was set back. NTP slews by less in a minute. */
-const CLOCK_JITTER_US = 1e6
 
 export interface MissingRange {
   from: number
@@ -69,12 +68,6 @@ export function newLife(spoolId: string, firstBatch: number, runStartedUs: numbe
     crcs: new Map(),
     unsavedCrcs: [],
   }
-}
-
-export function isoToUs(iso: string): number {
-  // Date keeps milliseconds; the microseconds are the digits after them.
-  const fraction = /\.(\d{1,6})/.exec(iso)?.[1] ?? ''
-  return Math.floor(Date.parse(iso) / 1000) * 1e6 + Number(fraction.padEnd(6, '0'))
 }
 
 /** Compares the checksums of a seen number and of its repetition. An unknown checksum counts as equal. */
@@ -145,52 +138,6 @@ export function isNewest(life: Life, { batch, remade, report }: Numbered): boole
 
 export function missingWith(life: Life, batch: number): MissingRange | undefined {
   return life.missing.find((r) => r.from <= batch && batch <= r.to)
-}
-
-/** Times that passed on the meter's clock. */
-export interface Passed extends Span {
-  readonly setBack: boolean
-}
-
-/**
- * The times on the meter's clock that passed since the newest report of the life. After a clock that was set back by an
- * unknown time, the whole run may be meant, and the old clock went on at most until the report came.
- */
-export function passedSince(life: Life, report: MeterReport, nowUs: number): Passed {
-  const { fromUs, toUs, setBack } = passedBy(life, report, nowUs)
-  // A meter may report any times, also since its boot, and the store must be able to hold their sums.
-  return { fromUs: Math.max(TIME_US_MIN, fromUs), toUs: Math.min(TIME_US_MAX, toUs), setBack }
-}
-
-function passedBy(life: Life, report: MeterReport, nowUs: number): Passed {
-  const { receivedUs } = life
-  const [startedUs, atUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
-  const isFirst = receivedUs === 0
-  const fromUs = Math.min(isFirst ? life.runStartedUs : life.wholeUs, atUs)
-  const before = isFirst
-    ? { reportedUs: startedUs, uptimeMs: report.uptimeMs?.startedAt ?? null }
-    : life
-  const { reportedUs, uptimeMs } = before
-  if (!isFirst && startedUs !== life.runStartedUs) {
-    const setBack = startedUs < reportedUs
-    const downUs =
-      Math.max(0, (report.uptimeMs?.startedAt ?? 0) - (uptimeMs ?? Number.POSITIVE_INFINITY)) * 1e3
-    const toUs = setBack ? Math.max(atUs, reportedUs + downUs) : atUs
-    return { fromUs: Math.min(fromUs, startedUs), toUs, setBack }
-  }
-  const elapsedUs =
-    uptimeMs === null || report.uptimeMs === undefined
-      ? atUs - reportedUs
-      : (report.uptimeMs.at - uptimeMs) * 1e3
-  const setBackUs = reportedUs + elapsedUs - atUs
-  if (elapsedUs >= 0 && setBackUs < CLOCK_JITTER_US) return { fromUs, toUs: atUs, setBack: false }
-  if (elapsedUs < 0) {
-    const toUs = isFirst
-      ? Math.max(reportedUs, nowUs)
-      : reportedUs + Math.max(0, nowUs - receivedUs)
-    return { fromUs: Math.min(fromUs, startedUs), toUs, setBack: true }
-  }
-  return { fromUs: Math.min(fromUs, atUs - elapsedUs), toUs: reportedUs + elapsedUs, setBack: true }
 }
 
 /** The times that missing numbers may be from. */

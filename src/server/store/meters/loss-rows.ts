@@ -5,10 +5,11 @@
 import type { BatchGap } from '../../../session/batch.js'
 import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
-import { inOrder, isoToUs } from './lives.js'
+import { inOrder } from './lives.js'
 import { type GoingLoss, goesOn } from './losses.js'
 import type { Meter } from './meter.js'
 import { detailOf, idOf, whereIs } from './meter-sql.js'
+import { isoToUs } from './passed.js'
 
 interface LossRow {
   readonly meter: Meter

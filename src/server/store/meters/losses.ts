@@ -4,15 +4,8 @@
 import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { unexplainedOf } from '../../../session/unexplained.js'
 import type { Span } from '../store.js'
-import {
-  isNewest,
-  isoToUs,
-  type Life,
-  missingWith,
-  type Numbered,
-  passedSince,
-  wholeUsOf,
-} from './lives.js'
+import { isNewest, type Life, missingWith, type Numbered, wholeUsOf } from './lives.js'
+import { isoToUs, passedSince } from './passed.js'
 
 /** Losses that come again with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([

@@ -15,7 +15,7 @@ import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
 import { literal, type Rows } from '../sql/rows.js'
 import { int, intOrNull } from '../sql/sql.js'
 import type { Span } from '../store.js'
-import { CRCS_MAX, coveredUntil, hear, isoToUs, type Life, newLife } from './lives.js'
+import { CRCS_MAX, coveredUntil, hear, type Life, newLife } from './lives.js'
 import { loadMeters, type OneMeter } from './load-meters.js'
 import { LossRows } from './loss-rows.js'
 import {
@@ -30,6 +30,7 @@ import {
 } from './losses.js'
 import { keyOf, type Meter, type MeterName, newMeter } from './meter.js'
 import { crowdedOutSql, idOf, lifeSql, meterSql, oldRunsSql, whereIs } from './meter-sql.js'
+import { isoToUs, setBackBefore } from './passed.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
@@ -130,8 +131,18 @@ export class Meters {
     // Also if the next run has another spool.
     const isOther = report.replay === undefined && report.startedAt !== meter.report.startedAt
     if (isOther && isWatching(meter)) this.#noteUnexplained(meter, meter.report)
+    if (isOther && life.receivedUs === 0) this.#noteSetBack(meter, report)
     const dropped = droppedSince(life, meter, report, nowUs)
     if (dropped !== null) this.addLoss(meter, dropped)
+  }
+
+  /** A meter with a new spool cannot tell for how long it did not meter; the time since the boot may. */
+  #noteSetBack(meter: Meter, report: MeterReport): void {
+    const before = meter.lives.get(meter.spoolId)
+    const passed = before === undefined ? null : setBackBefore(before, report)
+    if (passed === null) return
+    const [from, to] = [usToIso(passed.fromUs), usToIso(passed.toUs)]
+    this.addLoss(meter, { reason: 'unmeteredSetBack', sessions: 0, from, to })
   }
 
   /** Records a late report, whose run may have ended already. */

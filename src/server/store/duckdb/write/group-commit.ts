@@ -5,9 +5,10 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { book } from '../../meters/book.js'
-import { type Arrived, type Booking, beginsAnew, fateOf, isoToUs } from '../../meters/lives.js'
+import { type Arrived, type Booking, beginsAnew, fateOf } from '../../meters/lives.js'
 import { lossSql } from '../../meters/loose-losses.js'
 import { Meters, type SavedMeter } from '../../meters/meters.js'
+import { isoToUs } from '../../meters/passed.js'
 import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
 import { int, literal, rowsIn } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
