@@ -15,7 +15,7 @@ import type { Ledger } from './ledger.js'
 import { MINUTE_MS, T0_MS, type Unit } from './machine.js'
 
 const SILENCE_US = 600e6
-const usOf = (minute: number): number => (T0_MS + minute * MINUTE_MS) * 1e3
+const usOf = (minute: number): number => Math.round(T0_MS + minute * MINUTE_MS) * 1e3
 const minuteOf = (us: number): number => Math.round((us / 1e3 - T0_MS) / (MINUTE_MS / 100)) / 100
 
 /** @returns what is wrong with the answer about all time, and about a part of it */

@@ -14,7 +14,9 @@ import type { Batch } from '../../../src/session/batch.js'
 
 export type Sent = Batch & { readonly crc: number }
 
-const TABLES = ['meter', 'meter_history', 'meter_life', 'meter_run', 'meter_place', 'batch_gap']
+const TABLES = [
+  ...['meter', 'meter_history', 'meter_life', 'meter_run', 'meter_place', 'batch_crc', 'batch_gap'],
+]
 const ORG = 'acme'
 
 export class Ledger {
@@ -36,8 +38,7 @@ export class Ledger {
 
   /** Forgets all, for the next history. */
   async clear(): Promise<void> {
-    for (const table of [...TABLES, 'batch_crc', 'deleted_before'])
-      await this.#connection.run(`DELETE FROM ${table}`)
+    await this.#connection.run(TABLES.map((table) => `DELETE FROM ${table}`).join(';\n'))
     this.#meters = new Meters(rowsIn(this.#connection), 'rowid')
     this.#changed = new Map()
   }
