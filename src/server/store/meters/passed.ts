@@ -2,7 +2,15 @@
 import type { MeterReport } from '../../../session/batch.js'
 import { TIME_US_MAX, TIME_US_MIN } from '../../../session/bounds.js'
 import type { Span } from '../store.js'
-import type { Life } from './lives.js'
+
+/** What is known of a spool's newest report (Life). */
+interface Heard {
+  readonly runStartedUs: number
+  readonly reportedUs: number
+  readonly wholeUs: number
+  readonly uptimeMs: number | null
+  readonly receivedUs: number
+}
 
 /** A clock that is further behind the time since the boot than this was set back. NTP slews by less in a minute. */
 const CLOCK_JITTER_US = 1e6
@@ -22,13 +30,13 @@ export interface Passed extends Span {
  * The times on the meter's clock that passed since the newest report of the life. After a clock that was set back by an
  * unknown time, the whole run may be meant, and the old clock went on at most until the report came.
  */
-export function passedSince(life: Life, report: MeterReport, nowUs: number): Passed {
+export function passedSince(life: Heard, report: MeterReport, nowUs: number): Passed {
   const { fromUs, toUs, setBack } = passedBy(life, report, nowUs)
   // A meter may report any times, also since its boot, and the store must be able to hold their sums.
   return { fromUs: Math.max(TIME_US_MIN, fromUs), toUs: Math.min(TIME_US_MAX, toUs), setBack }
 }
 
-function passedBy(life: Life, report: MeterReport, nowUs: number): Passed {
+function passedBy(life: Heard, report: MeterReport, nowUs: number): Passed {
   const { startedAt, at, uptimeMs } = report
   const start = { atUs: isoToUs(startedAt), uptimeMs: uptimeMs?.startedAt ?? null }
   const end = { atUs: isoToUs(at), uptimeMs: uptimeMs?.at ?? null }
@@ -70,7 +78,7 @@ function stepOf(from: Moment, to: Moment, startedUs: number, longestUs: number):
  * The times of both clocks, if it was set back before the report's run began. Null: it was not, or only the clock tells.
  * @param life of the run before
  */
-export function setBackBefore(life: Life, report: MeterReport): Span | null {
+export function setBackBefore(life: Heard, report: MeterReport): Span | null {
   const { reportedUs, uptimeMs, wholeUs } = life
   const start = {
     atUs: isoToUs(report.startedAt),
