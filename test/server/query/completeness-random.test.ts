@@ -25,7 +25,7 @@ async function faultsIn(history: History): Promise<string[]> {
   return faults
 }
 
-test(`${HISTORIES} random histories: seed ${SEED}`, async () => {
+test(`${HISTORIES} random histories: seed ${SEED}`, { timeout: 600_000 }, async () => {
   for (let n = 0; n < HISTORIES; n++) {
     const history = randomHistory(SEED + n)
     if ((await faultsIn(history)).length === 0) continue

@@ -1,15 +1,20 @@
 /** Makes a failing history shorter while it still fails. */
 import type { History } from './history.js'
 
+/** Each takes as long as a history. */
+const TRIES_MAX = 100
+
 /** @param fails runs a history */
 export async function shrunk(
   history: History,
   fails: (history: History) => Promise<boolean>,
 ): Promise<History> {
   let least = history
+  let tries = 0
   for (let again = true; again; ) {
     again = false
     for (const shorter of shorterThan(least)) {
+      if (++tries > TRIES_MAX) return least
       if (!(await fails(shorter))) continue
       least = shorter
       again = true
