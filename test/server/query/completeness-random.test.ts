@@ -7,7 +7,7 @@ import { shrunk, told } from '../../support/fleet/shrink.js'
 import { randomOf } from '../../support/office.js'
 
 const SEED = Number(process.env.TUNMETER_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const HISTORIES = Number(process.env.TUNMETER_HISTORIES ?? 40)
+const HISTORIES = Number(process.env.TUNMETER_HISTORIES ?? 20)
 
 let ledger: Ledger
 beforeAll(async () => {
