@@ -1,6 +1,6 @@
 /**
  * Loads a native addon: from the package for this machine (@tunmeter/addon-…), else from a build in
- * this directory.
+ * this directory. An addon that does not load here, for its C library, say, makes room for the next.
  */
 import { createRequire } from 'node:module'
 import { AppError, messageOf } from './errors.js'
@@ -18,21 +18,23 @@ const PACKED = `@tunmeter/addon-${process.platform}-${process.arch}`
  */
 export function requireAddon(name: string): unknown {
   let missing: unknown
+  let broken: unknown
   for (const path of [`${PACKED}/${name}.node`, ...BUILDS.map((build) => `${build}${name}.node`)]) {
     try {
       return require(path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
-        throw (
-          systemFault(error) ??
-          new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(error)}`, {
-            hint: 'Build it again for this Node.js: npm run build in a clone, npm rebuild -g tunmeter otherwise.',
-            cause: error,
-          })
-        )
-      }
-      missing = error
+      if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') missing = error
+      else broken ??= error
     }
+  }
+  if (broken !== undefined) {
+    throw (
+      systemFault(broken) ??
+      new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(broken)}`, {
+        hint: 'Build it again for this Node.js: npm run build in a clone, npm rebuild -g tunmeter otherwise.',
+        cause: broken,
+      })
+    )
   }
   throw new AppError(
     'ADDON_MISSING',

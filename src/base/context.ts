@@ -5,3 +5,8 @@ export interface CommandContext {
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
 }
+
+/** Writes a message for people to standard error, because programs read standard output. */
+export function say(context: CommandContext, message: string): void {
+  context.stderr.write(`${message}\n`)
+}

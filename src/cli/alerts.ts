@@ -1,12 +1,13 @@
 /** `tunmeter alerts`: lists a server's alerts and what they find, and tests one. */
 import { badOptions, toggle } from '../base/config.js'
+import { say } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
 import type { AlertTest, AlertView } from '../server/http/alert-schema.js'
-import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const list = defineCommand({

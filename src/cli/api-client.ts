@@ -2,7 +2,6 @@
 import type { PeerCertificate } from 'node:tls'
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici'
 import { secretText, text, textOr, toggle } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, networkFault } from '../base/errors.js'
 import { KEY_FILE, readKey } from '../base/key-file.js'
 import { readAuthorities } from '../base/pem-files.js'
@@ -174,9 +173,4 @@ export async function connect(options: ServerOptions): Promise<{ api: ApiClient;
       exitCode: EXIT.usage,
     })
   return { api, org: orgId }
-}
-
-/** Writes a message for people to standard error, because programs read standard output. */
-export function say(context: CommandContext, message: string): void {
-  context.stderr.write(`${message}\n`)
 }

@@ -1,14 +1,15 @@
 /** `tunmeter catalog init`: makes a first catalog from existing configuration; prints it or writes a new file. */
+
 import { readFileSync, writeFileSync } from 'node:fs'
 import { stringify as toYaml } from 'yaml'
 import { badOptions, text, textList } from '../base/config.js'
+import { say } from '../base/context.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { plural } from '../base/quantity.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { readPeers } from '../meter/wireguard/read-peers.js'
 import { CATALOG_BYTES_MAX } from '../session/bounds.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
-import { say } from './api-client.js'
 import {
   type Found,
   readNetBird,

@@ -1,6 +1,6 @@
 /** Replaces a server's catalog. It shows the changes first; the server refuses them if its catalog has changed since. */
 import { toggle } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { AppError } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import { plural } from '../base/quantity.js'
@@ -11,7 +11,7 @@ import {
   hasChanges,
   isEmptyCatalog,
 } from '../session/catalog-changes.js'
-import { type ApiClient, orgPath, say } from './api-client.js'
+import { type ApiClient, orgPath } from './api-client.js'
 
 export const catalogPath = (org: string) => `${orgPath(org)}/catalog`
 

@@ -9,7 +9,7 @@ import {
   text,
   textList,
 } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { parseWith } from '../base/faults.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
@@ -29,7 +29,7 @@ import {
   setUser,
 } from '../session/catalog-edit.js'
 import { catalogFaults } from '../session/catalog-faults.js'
-import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, SERVER_OPTIONS } from './api-client.js'
 import { writeEdited } from './catalog-edit-file.js'
 import { catalogPath, counts, DRY_RUN, replaceCatalog, showChanges } from './catalog-replace.js'
 import { type CommandGroup, defineCommand } from './command.js'

@@ -1,6 +1,6 @@
 /** `tunmeter connected`: lists the connections of clients with times and addresses, or the single events. */
 import { badOptions, integer, type OptionValues, textList, toggle } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { localTime, zoneAt } from '../base/local-time.js'
 import { plural } from '../base/quantity.js'
@@ -8,7 +8,7 @@ import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
 import type { PeerConnectionView, PeerEventView } from '../server/http/peer-schemas.js'
-import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { defineCommand } from './command.js'
 import { Names, RANGE_OPTIONS, rangeOf, SITE_OPTION } from './log-filters.js'
 

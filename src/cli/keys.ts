@@ -12,6 +12,7 @@ import {
   textOr,
   toggle,
 } from '../base/config.js'
+import { say } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
@@ -32,7 +33,6 @@ import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { deletionDays, isShorter } from '../server/control/retention-grace.js'
 import { openShared } from '../server/store/open.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
-import { say } from './api-client.js'
 import { auditHere } from './audit-here.js'
 import { type CommandGroup, defineCommand } from './command.js'
 import { CONTROL_OPTIONS, controlUrl } from './shared-options.js'

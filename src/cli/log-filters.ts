@@ -1,10 +1,10 @@
 /** Options that select sessions, as of `log` and `top`: time range, names, outcome. */
 import { badOptions, choice, text, textList } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import type { Catalog } from '../session/catalog.js'
-import { type ApiClient, orgPath, say } from './api-client.js'
+import { type ApiClient, orgPath } from './api-client.js'
 import { moment } from './moment.js'
 import { addView, viewParameters } from './saved-view.js'
 

@@ -3,9 +3,8 @@
  * ended. It remembers only the sessions of the last answer.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { AppError } from '../base/errors.js'
-import { say } from './api-client.js'
 import { type LogTarget, newestRows } from './log-page.js'
 import type { LogRow } from './log-row.js'
 

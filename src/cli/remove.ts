@@ -1,10 +1,10 @@
 /** `tunmeter remove`: removes sites, meters and organisations that no longer exist. */
 import { badOptions, choice, optionalInteger } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { plural } from '../base/quantity.js'
 import { SITE_ID_MAX } from '../session/bounds.js'
-import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const confirm = optionalInteger(

@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { badOptions, type OptionValues, secretText, size, textOr, toggle } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory, makeDirectory } from '../base/private-files.js'
@@ -21,7 +21,6 @@ import {
   openSharedSide,
   openStore,
 } from '../server/store/open.js'
-import { say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { SHARED_OPTIONS, type SharedAddresses, storeAddress } from './shared-options.js'
 

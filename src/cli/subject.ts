@@ -3,10 +3,11 @@ import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { badOptions, optionalInteger, text, toggle } from '../base/config.js'
+import { say } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { plural } from '../base/quantity.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
-import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const SUBJECT_OPTIONS = {

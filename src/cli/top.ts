@@ -1,13 +1,13 @@
 /** `tunmeter top`: shows the clients, users, resources or results with most traffic in a time range. */
 import { choice, integer, toggle } from '../base/config.js'
-import type { CommandContext } from '../base/context.js'
+import { type CommandContext, say } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { plural } from '../base/quantity.js'
 import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { humanBytes, humanCount, painter } from '../meter/output/human.js'
 import { CONN_STATE_LABELS } from '../session/outcome.js'
-import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { defineCommand } from './command.js'
 import { FILTER_OPTIONS, filtersOf } from './log-filters.js'
 

@@ -1,6 +1,6 @@
 /** What the packages of a release hold, and that the meter's works alone. scripts/install-e2e.sh installs them with npm. */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -102,6 +102,17 @@ describe('@tunmeter/meter', () => {
         `"tunmeter ${command}" needs the server, and the meter is installed here without it`,
       )
     }
+  })
+
+  test('takes the addon compiled here when the packed one does not load', async () => {
+    choose()
+    const packed = join(folder, `node_modules/@tunmeter/addon-${MACHINE}/tunmeter.node`)
+    const replay = () =>
+      tunmeter('replay', '--format', 'summary', `${ROOT}fixtures/demo/${CAPTURE}`)
+    writeFileSync(packed, 'of another C library')
+    expect((await replay()).stderr).toContain('the native addon does not load')
+    cpSync(join(ROOT, 'build/Release/tunmeter.node'), join(folder, 'build/Release/tunmeter.node'))
+    expect(await replay()).toMatchObject({ code: 0, stderr: '' })
   })
 })
 
