@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the arm64 packages of a release in a minimal Debian for arm64 under qemu-user: first the npm packages with
 # Node.js 24, then the Debian package. Each time: two keys, a server, a capture that is replayed to it, sessions in the
-# log, removal, and a check for files left behind. Prints the seconds from the start of the installation to the first
+# log, removal, and a check for files left behind. Prints the seconds of the installation, and from its start to the first
 # stored session. qemu-user has no packet sockets, so no interface is metered.
 #   scripts/arm64-e2e.sh      as root on Debian 12 with debootstrap, iproute2 and qemu-user-static, after
 #                             npm run release:pack and npm run release:deb -- arm64 server
@@ -44,6 +44,7 @@ files >"$work/before"
 clock
 inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-[0-9]*.tgz /opt/packages/*addon*.tgz' >"$work/log" 2>&1 ||
   { tail -30 "$work/log"; fail 'npm install -g'; }
+echo "npm install -g: $(took)"
 both $capture || fail 'server and replay'
 echo "npm, arm64 under qemu-user: $(took) from nothing to the first stored session"
 inside npm uninstall -g tunmeter @tunmeter/addon-linux-arm64 >/dev/null 2>&1
@@ -54,6 +55,7 @@ rm -rf "$root/opt/node"
 files >"$work/before"
 clock
 inside dpkg -i /opt/packages/server.deb >"$work/log" 2>&1 || { tail -30 "$work/log"; fail 'dpkg -i'; }
+echo "dpkg -i: $(took)"
 both $capture || fail 'server and replay'
 echo "deb, arm64 under qemu-user: $(took) from nothing to the first stored session"
 inside dpkg -P tunmeter-server >"$work/log" 2>&1 || { tail -30 "$work/log"; fail 'dpkg -P'; }

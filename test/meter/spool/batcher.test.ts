@@ -90,7 +90,7 @@ test('events of peers go with the next batch, a thousand in each, and make one w
   const events = Array.from({ length: 2_500 }, (_, i) => aPeerEvent({ timeUs: i }))
   batcher.add(aSession())
   batcher.addPeerEvents(events)
-  await vi.waitUntil(() => spool.depth().batches === 3)
+  await vi.waitUntil(() => spool.depth().batches === 3, { timeout: 30_000 })
   const times: number[] = []
   for (let next = await spool.next(); next !== null; next = await spool.next()) {
     const { sessions, peerEvents = [] } = await openBatch(next.body)
