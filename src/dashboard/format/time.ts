@@ -79,16 +79,8 @@ export function formatTicking(seconds: number): string {
   return whole < 60 ? `${whole} s` : formatDuration(whole)
 }
 
-/** The value of an `<input type="datetime-local">`, in the chosen zone. */
-export function toInputValue(ms: number): string {
+/** `2026-11-22 23:10` in the chosen zone, as it can be typed (typed-range.ts). */
+export function timeText(ms: number): string {
   const { year, month, day, hour, minute } = calendar().at(ms)
-  return `${year}-${two(month + 1)}-${two(day)}T${two(hour)}:${two(minute)}`
-}
-
-/** The time of such an input's value; null when it is empty or no time. */
-export function fromInputValue(text: string): number | null {
-  const fields = /^(\d{4,6})-(\d\d)-(\d\d)T(\d\d):(\d\d)/.exec(text)?.slice(1).map(Number)
-  if (fields === undefined) return null
-  const [year, month, day, hour, minute] = fields as [number, number, number, number, number]
-  return calendar().ms(year, month - 1, day, hour, minute)
+  return `${year}-${two(month + 1)}-${two(day)} ${two(hour)}:${two(minute)}`
 }

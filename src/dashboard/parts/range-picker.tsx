@@ -1,7 +1,5 @@
 /** The menu of time ranges: presets, a text, or two times; and the zone of all times. */
 import { useState } from 'preact/hooks'
-import { MomentFault } from '../../session/moment.js'
-import { fromInputValue, toInputValue } from '../format/time.js'
 import { zoneName } from '../format/zone.js'
 import { filterPatch } from '../state/filters.js'
 import {
@@ -12,12 +10,14 @@ import {
   rangeParams,
   spanOf,
 } from '../state/range.js'
-import { RangeFault, type RangeFaultCode, spanOfText } from '../state/typed-range.js'
+import { spanOfText } from '../state/typed-range.js'
 import { setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
 import { Fault } from './fault.js'
 import { ChevronIcon, ClockIcon } from './icons.js'
 import { Popover } from './popover.js'
+import { rangeFaultText } from './range-fault.js'
+import { TimeFields, timesOf } from './time-fields.js'
 import { ZoneSwitch } from './zone-switch.js'
 
 export function RangePicker() {
@@ -84,8 +84,7 @@ function TypedRange({ onChoose }: { onChoose: (range: Range) => void }) {
     try {
       onChoose({ kind: 'custom', ...spanOfText(text, Date.now()) })
     } catch (error) {
-      if (!(error instanceof RangeFault || error instanceof MomentFault)) throw error
-      setFault(rangeFaultText(error.code))
+      setFault(rangeFaultText(error))
     }
   }
   return (
@@ -105,64 +104,26 @@ function TypedRange({ onChoose }: { onChoose: (range: Range) => void }) {
   )
 }
 
-function rangeFaultText(code: RangeFaultCode): string {
-  const texts = common()
-  switch (code) {
-    case 'endFirst':
-      return texts.endAfterStart
-    case 'notBegun':
-      return texts.monthNotBegun
-    case 'noSuchDay':
-      return texts.noSuchDay
-    case 'skipped':
-      return texts.timeSkipped
-    case 'expected':
-      return texts.timeExpected
-  }
-}
-
 function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Range) => void }) {
   const span = spanOf(range, Date.now())
-  const [start, setStart] = useState(toInputValue(span.startMs))
-  const [end, setEnd] = useState(toInputValue(span.endMs))
   const [fault, setFault] = useState('')
-  const submit = (event: Event) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
-    const startMs = fromInputValue(start)
-    const endMs = fromInputValue(end)
-    if (startMs === null || endMs === null) setFault(common().enterBoth)
-    else if (startMs >= endMs) setFault(common().endAfterStart)
-    else onChoose({ kind: 'custom', startMs, endMs })
+    try {
+      const times = timesOf(event.currentTarget as HTMLFormElement)
+      onChoose({ kind: 'custom', ...spanOfText(times, Date.now()) })
+    } catch (error) {
+      setFault(rangeFaultText(error))
+    }
   }
   return (
-    <form class="custom-range" onSubmit={submit}>
-      <TimeField label={common().from} value={start} onInput={setStart} />
-      <TimeField label={common().to} value={end} onInput={setEnd} />
+    <form class="custom-range" onSubmit={submit} onInput={() => setFault('')}>
+      <TimeFields span={span} />
       <p class="hint">{common().timesInZone(zoneName(span.endMs))}</p>
       <Fault text={fault} />
       <button type="submit" class="button primary">
         {common().apply}
       </button>
     </form>
-  )
-}
-
-interface TimeFieldProps {
-  readonly label: string
-  readonly value: string
-  readonly onInput: (value: string) => void
-}
-
-function TimeField({ label, value, onInput }: TimeFieldProps) {
-  return (
-    <label class="label">
-      {label}
-      <input
-        class="field"
-        type="datetime-local"
-        value={value}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-    </label>
   )
 }

@@ -3,7 +3,7 @@
 import { parseQuery, printQuery, type QueryKey, type QueryTerm } from '../../session/query.js'
 import { filters } from '../texts/filters.js'
 import { filterPatch, filtersOf } from './filters.js'
-import { currentLocation, type NavigateOptions, setParams } from './url.js'
+import { currentLocation, type NavigateOptions, type ParamPatch, setParams } from './url.js'
 
 /** Empty for a query with a mistake; the server's answer names the mistake. */
 export function termsOf(query: string): readonly QueryTerm[] {
@@ -28,8 +28,9 @@ function isWord(text: string): boolean {
   return text !== '' && !/[\s"*,]/.test(text) && text !== 'none'
 }
 
-export function setQuery(query: string, options?: NavigateOptions): void {
-  setParams(filterPatch({ q: query.trim() }), options)
+/** @param more changes with it, such as a time range */
+export function setQuery(query: string, options?: NavigateOptions, more: ParamPatch = {}): void {
+  setParams(filterPatch({ ...more, q: query.trim() }), options)
 }
 
 /** Two terms are the same when they print the same. */

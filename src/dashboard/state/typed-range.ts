@@ -32,6 +32,15 @@ const GERMAN: Readonly<Record<string, string>> = {
 }
 const CLOCK = /^\d{1,2}:\d\d(?::\d\d)?$/
 
+const TIME_TERM = /(^|\s)time:(?:"([^"]*)"?|(\S*))/i
+
+/** Cuts `time:7d` or `time:"yesterday 18:00 to 08:00"` out of a query: it sets the time range, and is no filter. */
+export function splitTime(text: string): { readonly time: string | null; readonly rest: string } {
+  const [found, , quoted, bare] = TIME_TERM.exec(text) ?? []
+  if (found === undefined) return { time: null, rest: text }
+  return { time: quoted ?? bare ?? '', rest: text.replace(found, ' ').trim() }
+}
+
 /** @throws RangeFault, MomentFault */
 export function spanOfText(text: string, nowMs: number): Span {
   const [from = '', to, ...more] = text

@@ -136,8 +136,8 @@ function MessageFields({ alert }: PartProps) {
         required
         value={alert?.everyMinutes ?? EVERY_MINUTES}
       />
-      <Field label={quietFrom(zone)} name="quietFrom" type="time" value={from} />
-      <Field label={quietTo} name="quietTo" type="time" value={to} />
+      <ClockField label={quietFrom(zone)} name="quietFrom" value={from} hint="22:00" />
+      <ClockField label={quietTo} name="quietTo" value={to} hint="07:00" />
     </>
   )
 }
@@ -152,6 +152,8 @@ interface FieldProps {
   readonly max?: number
   readonly step?: number | 'any'
   readonly autocomplete?: string
+  readonly pattern?: string
+  readonly title?: string
   readonly placeholder?: string | undefined
   readonly value?: string | number | undefined
 }
@@ -164,6 +166,19 @@ function Field({ label, value, ...input }: FieldProps) {
       <input class="field" defaultValue={value} {...(input as object)} />
     </label>
   )
+}
+
+interface ClockProps {
+  readonly label: string
+  readonly name: string
+  readonly value: string | undefined
+  readonly hint: string
+}
+
+/** A text, because a browser's own field counts to twelve in some languages. */
+function ClockField({ hint, ...field }: ClockProps) {
+  const pattern = '([01][0-9]|2[0-3]):[0-5][0-9]'
+  return <Field {...field} pattern={pattern} placeholder={hint} title={alerts().clock} />
 }
 
 interface ChoiceProps<T extends string> {

@@ -7,10 +7,13 @@ import {
   startBackfill,
   stopBackfill,
 } from '../../api/destinations.js'
-import { DAY, formatDateTime, fromInputValue, toInputValue } from '../../format/time.js'
+import { DAY, formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
+import { rangeFaultText } from '../../parts/range-fault.js'
+import { TimeFields, timesOf } from '../../parts/time-fields.js'
 import { useAction } from '../../parts/use-action.js'
+import { spanOfText } from '../../state/typed-range.js'
 import { common } from '../../texts/common.js'
 import { destinations as texts } from '../../texts/destinations.js'
 
@@ -113,18 +116,22 @@ interface DialogProps {
 function BackfillDialog({ onClose, onStart }: DialogProps) {
   const { fault, setFault, run } = useAction()
   const now = Date.now()
+  const spanOfFields = (form: HTMLFormElement) => {
+    try {
+      return spanOfText(timesOf(form), now)
+    } catch (error) {
+      setFault(rangeFaultText(error))
+      return null
+    }
+  }
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
-    const form = new FormData(event.currentTarget as HTMLFormElement)
-    const [from, to] = ['from', 'to'].map((name) => fromInputValue(String(form.get(name))))
-    if (from == null || to == null || to <= from) {
-      setFault(texts().timeOrder)
-      return
-    }
+    const span = spanOfFields(event.currentTarget as HTMLFormElement)
+    if (span === null) return
     await run(async () => {
       await onStart({
-        timeStart: new Date(from).toISOString(),
-        timeEnd: new Date(to).toISOString(),
+        timeStart: new Date(span.startMs).toISOString(),
+        timeEnd: new Date(span.endMs).toISOString(),
       })
       onClose()
     })
@@ -133,8 +140,7 @@ function BackfillDialog({ onClose, onStart }: DialogProps) {
     <Dialog title={texts().newBackfill} onClose={onClose}>
       <form class="form" onSubmit={submit}>
         <p>{texts().backfillWhat}</p>
-        <TimeField name="from" label={texts().from} ms={now - DAY} />
-        <TimeField name="to" label={texts().to} ms={now} />
+        <TimeFields span={{ startMs: now - DAY, endMs: now }} />
         <Fault text={fault} />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
@@ -146,20 +152,5 @@ function BackfillDialog({ onClose, onStart }: DialogProps) {
         </div>
       </form>
     </Dialog>
-  )
-}
-
-function TimeField({ name, label, ms }: { name: string; label: string; ms: number }) {
-  return (
-    <label class="label">
-      {label}
-      <input
-        class="field"
-        type="datetime-local"
-        name={name}
-        required
-        defaultValue={toInputValue(ms)}
-      />
-    </label>
   )
 }

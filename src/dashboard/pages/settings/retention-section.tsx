@@ -66,30 +66,29 @@ interface FormProps {
 function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
   const [kind, setKind] = useState<Kind>(kindOf(stored))
   const [days, setDays] = useState(stored > 0 ? stored : DAYS_SUGGESTED)
-  /** The number of sessions to be deleted, once the server has named it. */
-  const [asking, setAsking] = useState<{ readonly sessions: number | null } | null>(null)
+  /** The number of sessions to be deleted, which the server has named. */
+  const [asking, setAsking] = useState<number | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   useEffect(() => {
     setKind(kindOf(stored))
     if (stored > 0) setDays(stored)
   }, [stored])
   const wanted = kind === 'off' ? 0 : kind === 'forEver' ? FOR_EVER : days
-  const shorter = wanted !== FOR_EVER && (stored === FOR_EVER || wanted < stored)
-  const save = async () => {
+  // The server refuses a change that deletes sessions until their number comes with it.
+  const save = async (confirm: number | null) => {
     setAsking(null)
     try {
-      await onSave(wanted, asking?.sessions ?? null)
+      await onSave(wanted, confirm)
       setFault(null)
     } catch (error) {
       const sessions = sessionsToConfirm(error)
-      if (sessions !== null) return setAsking({ sessions })
+      if (sessions !== null) return setAsking(sessions)
       setFault(faultText(error))
     }
   }
   const submit = (event: Event) => {
     event.preventDefault()
-    if (shorter) setAsking({ sessions: null })
-    else save()
+    save(null)
   }
   return (
     <form class="form" onSubmit={submit}>
@@ -129,9 +128,9 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
         <ShorterDialog
           before={retentionText(stored)}
           after={retentionText(wanted)}
-          sessions={asking.sessions}
+          sessions={asking}
           onClose={() => setAsking(null)}
-          onSave={save}
+          onSave={() => save(asking)}
         />
       )}
     </form>
@@ -141,7 +140,7 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
 interface ShorterProps {
   readonly before: string
   readonly after: string
-  readonly sessions: number | null
+  readonly sessions: number
   readonly onClose: () => void
   readonly onSave: () => void
 }
@@ -155,7 +154,7 @@ function ShorterDialog({ before, after, sessions, onClose, onSave }: ShorterProp
           {settings().keepThem}
         </button>
         <button type="button" class="button danger" onClick={onSave}>
-          {sessions === null ? settings().deleteAndSave : settings().deleteSessions(sessions)}
+          {settings().deleteSessions(sessions)}
         </button>
       </div>
     </Dialog>

@@ -47,7 +47,10 @@ export interface Suggestion {
   readonly choice?: Choice
 }
 
-const AMOUNTS: readonly QueryKey[] = ['bytes', 'sent', 'received', 'duration']
+/** The query language's keys, and the one that sets the time range. */
+type Key = QueryKey | 'time'
+
+const AMOUNTS: readonly Key[] = ['bytes', 'sent', 'received', 'duration']
 
 const NAMED_KEYS: Readonly<Partial<Record<QueryKey, NamedFilter>>> = {
   client: 'clientId',
@@ -68,11 +71,12 @@ export function suggestionsFor(
   names: Names,
 ): readonly Suggestion[] {
   if (key !== null) return valuesOf(key, value, values, names).slice(0, SHOWN_MAX)
-  const keys = QUERY_KEYS.filter((one) => one.startsWith(value)).map((one) => ({
+  const all = negated ? QUERY_KEYS : [...QUERY_KEYS, 'time' as const]
+  const keys = all.filter((one) => one.startsWith(value)).map((one) => ({
     id: `key ${one}`,
-    label: `${negated ? '-' : ''}${one}${AMOUNTS.includes(one) ? '>' : ':'}`,
+    label: startOf(one, negated),
     detail: filters().hints[one],
-    goOn: `${negated ? '-' : ''}${one}${AMOUNTS.includes(one) ? '>' : ':'}`,
+    goOn: startOf(one, negated),
   }))
   if (value.length < LETTERS_MIN) return keys
   const found = KINDS.flatMap((kind) =>
@@ -81,6 +85,10 @@ export function suggestionsFor(
       .map((one) => ({ ...one, kind })),
   )
   return [...keys, ...found].slice(0, SHOWN_MAX)
+}
+
+function startOf(key: Key, negated: boolean): string {
+  return `${negated ? '-' : ''}${key}${AMOUNTS.includes(key) ? '>' : ':'}`
 }
 
 function valuesOf(

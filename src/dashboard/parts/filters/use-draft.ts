@@ -2,8 +2,12 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { parseQuery, printQuery, QUERY_CHARACTERS_MAX, QueryFault } from '../../../session/query.js'
 import { meaningOf } from '../../../session/query-meaning.js'
 import { isAddressFilter } from '../../format/address.js'
+import { rangeParams } from '../../state/range.js'
 import { queryOf, setQuery, termsOf } from '../../state/terms.js'
+import { spanOfText, splitTime } from '../../state/typed-range.js'
+import type { ParamPatch } from '../../state/url.js'
 import { filters } from '../../texts/filters.js'
+import { rangeFaultText } from '../range-fault.js'
 
 const TYPING_PAUSE_MS = 300
 
@@ -26,11 +30,17 @@ export interface Draft {
 
 /** Plain words only. A term with a key waits for Enter, because half of it can be another term. */
 function isOfWords(text: string): boolean {
+  if (splitTime(text).time !== null) return false
   try {
     return parseQuery(text).every(({ key }) => key === null)
   } catch {
     return false
   }
+}
+
+/** @throws RangeFault, MomentFault */
+function rangeOfText(text: string): ParamPatch {
+  return rangeParams({ kind: 'custom', ...spanOfText(text, Date.now()) })
 }
 
 const joined = (committed: string, text: string) => `${committed} ${text.trim()}`.trim()
@@ -69,12 +79,12 @@ export function useDraft(query: string): Draft {
     applied.current = { query: full, committed: base }
     setQuery(full, { replace })
   }
-  const settle = (full: string) => {
+  const settle = (full: string, range: ParamPatch = {}) => {
     clearTimeout(timer.current)
     applied.current = { query: full, committed: full }
     setText('')
     setFault(null)
-    setQuery(full, { replace: queryOf() !== committed })
+    setQuery(full, { replace: queryOf() !== committed }, range)
   }
   return {
     text,
@@ -95,16 +105,17 @@ export function useDraft(query: string): Draft {
     take: (before) => settle(joined(readable(), printQuery(termsOf(before)))),
     commit() {
       try {
-        const terms = parseQuery(text)
+        const { time, rest } = splitTime(text)
+        const terms = parseQuery(rest)
         for (const term of terms) meaningOf(term, (one) => isAddressFilter(one) || undefined)
         const full = joined(readable(), printQuery(terms))
         if (full.length > QUERY_CHARACTERS_MAX)
           throw new QueryFault({ code: 'characters', most: QUERY_CHARACTERS_MAX })
-        settle(full)
+        settle(full, time === null ? {} : rangeOfText(time))
         return true
       } catch (error) {
-        if (!(error instanceof QueryFault)) throw error
-        setFault(filters().mistake(error.mistake))
+        const isQuery = error instanceof QueryFault
+        setFault(isQuery ? filters().mistake(error.mistake) : rangeFaultText(error))
         return false
       }
     },

@@ -66,6 +66,7 @@ export const alerts: typeof english = {
   addresses: 'E-Mail-Adressen, bis zu 5, durch Kommas getrennt',
   quietFrom: (zone) => `Ruhe ab (optional, ${zone})`,
   quietTo: 'Ruhe bis',
+  clock: 'Stunden und Minuten, von 00:00 bis 23:59',
   viewHelp:
     'Speichern Sie zuerst im Protokoll eine Ansicht, um sie hier zu wählen. Die Warnung übernimmt deren Filter.',
   view: 'Ansicht',

@@ -102,7 +102,6 @@ export const common: typeof english = {
   from: 'Von',
   to: 'Bis',
   timesInZone: (zone) => `Zeitzone: ${zone}`,
-  enterBoth: 'Geben Sie beide Zeiten an.',
   endAfterStart: 'Das Ende muss nach dem Anfang liegen.',
   timeExpected:
     'Erwartet wird eine Zeit wie -3h, gestern, 2026-11-01, gestern 18:00 bis 08:00, 2026-11-01 09:00 bis 2026-11-02 17:30, Okt oder Okt 2025.',

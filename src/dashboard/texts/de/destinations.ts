@@ -136,11 +136,8 @@ export const destinations: typeof english = {
   stop: 'Abbrechen',
   stopRange: (range) => `Abbrechen: ${range}`,
   backfillBar: (id, percent) => `Nachlieferung ${id}: ${percent} %`,
-  timeOrder: 'Die zweite Zeit muss nach der ersten liegen.',
   backfillWhat:
     'Der Server sendet die gespeicherten Sitzungen, die in dieser Zeit begannen. Sitzungen, die der Empfänger schon hat, kommen erneut, unter derselben sessionId.',
-  from: 'Von',
-  to: 'Bis',
   start: 'Beginnen',
 
   noDeadLetters: 'Nichts. Unzustellbar ist eine Sitzung, die der Empfänger ablehnte.',

@@ -69,6 +69,7 @@ export const filters: typeof english = {
     sent: 'gesendet, wie sent>10MB',
     received: 'empfangen, wie received<=500',
     duration: 'Dauer, wie duration>5m',
+    time: 'der Zeitraum: time:7d, time:"gestern 18:00 bis 08:00"',
   },
   kinds: {
     client: 'Client',

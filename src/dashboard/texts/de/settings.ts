@@ -27,9 +27,8 @@ export const settings: typeof english = {
     `Ältere Sitzungen werden ab ${time} gelöscht. Bis dahin lässt sich die längere Aufbewahrung wieder einstellen.`,
   deleteOlder: 'Ältere Sitzungen löschen?',
   shorter: (before, after, sessions) =>
-    `Bisher: ${before}. Von nun an: ${after}. ${sessions === null ? 'Ältere Sitzungen werden' : plural(sessions, 'Sitzung wird', 'Sitzungen werden')} nach 24 Stunden gelöscht; bis dahin lässt sich die längere Aufbewahrung wieder einstellen. Exportieren Sie die Sitzungen vorher, wenn Sie sie noch brauchen.`,
+    `Bisher: ${before}. Von nun an: ${after}. ${plural(sessions, 'Sitzung wird', 'Sitzungen werden')} nach 24 Stunden gelöscht; bis dahin lässt sich die längere Aufbewahrung wieder einstellen. Exportieren Sie die Sitzungen vorher, wenn Sie sie noch brauchen.`,
   keepThem: 'Behalten',
-  deleteAndSave: 'Löschen und speichern',
   deleteSessions: (sessions) => `${plural(sessions, 'Sitzung', 'Sitzungen')} löschen`,
 
   keys: 'Schlüssel',

@@ -65,6 +65,7 @@ export const alerts = {
   addresses: 'E-mail addresses, up to 5, with commas between',
   quietFrom: (zone: string) => `Quiet from (optional, ${zone})`,
   quietTo: 'Quiet until',
+  clock: 'Hours and minutes, from 00:00 to 23:59',
   viewHelp: 'Save a view in the log first, to choose it here. The alert keeps its filters.',
   view: 'View',
 }

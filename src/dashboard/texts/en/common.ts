@@ -101,7 +101,6 @@ export const common = {
   from: 'From',
   to: 'To',
   timesInZone: (zone: string) => `Times in ${zone}`,
-  enterBoth: 'Enter both times.',
   endAfterStart: 'The end must be after the start.',
   timeExpected:
     'Expected a time as in -3h, yesterday, 2026-11-01, yesterday 18:00 to 08:00, 2026-11-01 09:00 to 2026-11-02 17:30, Oct or Oct 2025.',

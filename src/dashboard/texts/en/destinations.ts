@@ -102,11 +102,8 @@ export const destinations = {
   stop: 'Stop',
   stopRange: (range: string) => `Stop ${range}`,
   backfillBar: (id: number, percent: number) => `Backfill ${id}: ${percent} %`,
-  timeOrder: 'The second time must be after the first.',
   backfillWhat:
     'The server sends the stored sessions that started in this time. Sessions that the destination already has come again, under the same sessionId.',
-  from: 'From',
-  to: 'To',
   start: 'Start',
 
   noDeadLetters: 'None. A dead letter is a session that the receiver refused.',

@@ -68,6 +68,7 @@ export const filters = {
     sent: 'as in sent>10MB',
     received: 'as in received<=500',
     duration: 'as in duration>5m',
+    time: 'the time range: time:7d, time:"yesterday 18:00 to 08:00"',
   },
   kinds: {
     client: 'client',

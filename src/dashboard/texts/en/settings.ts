@@ -25,10 +25,9 @@ export const settings = {
   deletesFrom: (time: string) =>
     `Older sessions are deleted from ${time} on. Until then the longer retention can be set again.`,
   deleteOlder: 'Delete older sessions?',
-  shorter: (before: string, after: string, sessions: number | null) =>
-    `Until now: ${before}. From now on: ${after}. ${sessions === null ? 'Sessions that are older' : plural(sessions, 'session', 'sessions')} will be deleted after 24 hours; until then the longer retention can be set again. Export the sessions first if you still need them.`,
+  shorter: (before: string, after: string, sessions: number) =>
+    `Until now: ${before}. From now on: ${after}. ${plural(sessions, 'session', 'sessions')} will be deleted after 24 hours; until then the longer retention can be set again. Export the sessions first if you still need them.`,
   keepThem: 'Keep them',
-  deleteAndSave: 'Delete and save',
   deleteSessions: (sessions: number) => `Delete ${plural(sessions, 'session', 'sessions')}`,
 
   keys: 'Keys',
