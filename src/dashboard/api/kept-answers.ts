@@ -1,8 +1,9 @@
 /** The latest answers of some queries, so that Back paints at once. They go when somebody else signs in. */
 import { session } from './session.js'
 
-/** Of each kind. */
+/** Of each kind. A view of the log has many batches of rows. */
 const ANSWERS_MAX = 8
+const BATCHES_MAX = 40
 
 /** What a view of the log and of the overview consists of. */
 export type KeptKind =
@@ -18,7 +19,7 @@ export function keepAnswer(kind: KeptKind, key: string, data: unknown): void {
   kept.set(kind, answers)
   answers.delete(key)
   answers.set(key, data)
-  if (answers.size > ANSWERS_MAX) answers.delete(answers.keys().next().value!)
+  if (answers.size > (kind === 'rows' ? BATCHES_MAX : ANSWERS_MAX)) answers.delete(answers.keys().next().value!)
 }
 
 export function keptAnswer(kind: KeptKind, key: string): unknown {

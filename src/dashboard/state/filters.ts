@@ -29,8 +29,10 @@ export interface Sort {
 }
 export const NEWEST_FIRST: Sort = { by: 'startTime', descending: true }
 
-export const PAGE_SIZES = [50, 100, 200, 500] as const
-export const DEFAULT_PAGE_SIZE = 100
+/** Sessions in one answer. */
+export const BATCH_ROWS = 100
+/** The last row that a number reaches; the rows after it follow by a cursor. */
+export const ROW_MAX = OFFSET_MAX + 1
 
 export function filtersOf(params: URLSearchParams): Filters {
   const filters: Partial<Record<FilterName, readonly string[]>> = {}
@@ -51,28 +53,11 @@ export function sortText({ by, descending }: Sort): string {
   return descending ? `-${by}` : by
 }
 
-export function pageSizeOf(params: URLSearchParams): number {
-  const size = Number(params.get('limit'))
-  return PAGE_SIZES.find((known) => known === size) ?? DEFAULT_PAGE_SIZE
-}
-
-/** The page number, from 1. Without a cursor (`after`) it is at most `countedPages`. */
-export function pageOf(params: URLSearchParams): number {
-  const page = Number(params.get('page') ?? '1')
-  if (!Number.isSafeInteger(page) || page < 1) return 1
-  return params.has('after') ? page : Math.min(page, countedPages(pageSizeOf(params)))
-}
-
-/** The number of pages that an offset can reach. */
-export function countedPages(pageSize: number): number {
-  return Math.floor(OFFSET_MAX / pageSize) + 1
-}
-
-/** The API's parameters for the rows of a page: an offset, or beyond OFFSET_MAX the cursor of the page before. */
-export function pagingOf(params: URLSearchParams): QueryParams {
-  const limit = pageSizeOf(params)
-  const cursor = params.get('after')
-  return cursor === null ? { limit, offset: (pageOf(params) - 1) * limit } : { limit, cursor }
+/** The number of the row on top, from 1. Without a cursor (`after`) it is at most ROW_MAX. */
+export function rowOf(params: URLSearchParams): number {
+  const row = Number(params.get('row') ?? '1')
+  if (!Number.isSafeInteger(row) || row < 1) return 1
+  return params.has('after') ? row : Math.min(row, ROW_MAX)
 }
 
 /** Live mode has nothing to add to a time range that is over. */
@@ -84,17 +69,17 @@ export function liveOf(params: URLSearchParams, nowMs = Date.now()): boolean {
   return params.get('live') === '1' && !isOver(params, nowMs)
 }
 
-/** Live mode shows the first page, newest first, of a range that reaches to now. */
+/** Live mode shows the newest rows of a range that reaches to now. */
 export function livePatch(params: URLSearchParams, nowMs = Date.now()): ParamPatch {
   const range = isOver(params, nowMs) ? rangeParams({ kind: 'preset', preset: DEFAULT_PRESET }) : {}
-  return { ...range, live: '1', ...FIRST_PAGE, sort: null }
+  return { ...range, live: '1', ...FIRST_ROW, sort: null }
 }
 
-export const FIRST_PAGE = { page: null, after: null } as const
+export const FIRST_ROW = { row: null, after: null } as const
 
-/** A change of the selection goes to the first page and closes the details. */
+/** A change of the selection goes to the first row and closes the details. */
 export function filterPatch(patch: ParamPatch): ParamPatch {
-  return { ...patch, ...FIRST_PAGE, session: null }
+  return { ...patch, ...FIRST_ROW, session: null }
 }
 
 /** Replaces all filters. */

@@ -123,6 +123,13 @@ export function setParams(patch: ParamPatch, options: NavigateOptions = {}): voi
   navigate(hrefOf(path, patched(params, patch)), options)
 }
 
+/** Notes the place within the view that is shown. The entry of the history stays what it was. */
+export function notePlace(patch: ParamPatch): void {
+  const { path, params } = read()
+  const href = hrefOf(path, patched(params, patch))
+  if (href !== window.location.pathname + window.location.search) go(href, entry)
+}
+
 /** For `<a onClick>`: a plain click stays in the page. The browser handles clicks with a modifier key (new tab). */
 export function followLink(event: MouseEvent): void {
   const anchor = event.currentTarget as HTMLAnchorElement

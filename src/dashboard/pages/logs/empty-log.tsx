@@ -3,7 +3,7 @@
 import type { Notice } from '../../api/types.js'
 import { noticeText } from '../../parts/notice-text.js'
 import { Message } from '../../parts/states.js'
-import { FIRST_PAGE, filtersOf, onlyFilters } from '../../state/filters.js'
+import { FIRST_ROW, filtersOf, onlyFilters } from '../../state/filters.js'
 import { rangeOf, rangeParams } from '../../state/range.js'
 import { followLink, hrefOf, setParams } from '../../state/url.js'
 import { common } from '../../texts/common.js'
@@ -12,19 +12,20 @@ import { logs } from '../../texts/logs.js'
 export interface EmptyLogProps {
   readonly notice: Notice | null
   readonly params: URLSearchParams
-  readonly page: number
+  /** The number of the row that the address asks for. */
+  readonly row: number
 }
 
-export function EmptyLog({ notice, params, page }: EmptyLogProps) {
-  if (page > 1) {
+export function EmptyLog({ notice, params, row }: EmptyLogProps) {
+  if (row > 1) {
     const first = (
-      <button type="button" class="button primary" onClick={() => setParams(FIRST_PAGE)}>
-        {logs().firstPage}
+      <button type="button" class="button primary" onClick={() => setParams(FIRST_ROW)}>
+        {logs().firstRow}
       </button>
     )
     return (
-      <Message title={logs().noPage(page)} actions={first}>
-        <p>{logs().fewerPages}</p>
+      <Message title={logs().noRow(row)} actions={first}>
+        <p>{logs().fewerRows}</p>
       </Message>
     )
   }
@@ -62,7 +63,7 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
           type="button"
           class="button"
           onClick={() =>
-            setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), ...FIRST_PAGE })
+            setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), ...FIRST_ROW })
           }
         >
           {logs().show30Days}

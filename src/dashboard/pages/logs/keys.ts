@@ -1,8 +1,9 @@
-/** The log's keys: j, k for rows, / for the query bar, r to refresh, l for live mode, Escape to close or zoom out. */
+/** The log's keys: j, k for rows, r to refresh, l for live mode, Escape to close or zoom out. */
 import { useEffect } from 'preact/hooks'
 import { isTyping } from '../../parts/is-typing.js'
 import { currentLocation } from '../../state/url.js'
 import { zoomOut } from '../../state/zoom.js'
+import { inView } from './use-window.js'
 
 export interface LogKeys {
   /** Called for the next row while details are open, so that j and k page through details. */
@@ -12,7 +13,10 @@ export interface LogKeys {
   readonly onLive: () => void
 }
 
-/** Moves the focus by one row, from the focused row or the row of the focused details; otherwise to the first row. */
+/**
+ * Moves the focus by one row, from the focused row or the row of the focused details; otherwise to the first row in view.
+ * Rows beyond the view are drawn (use-window.ts), and more are drawn or loaded once it has moved.
+ */
 export function moveRow(step: 1 | -1): string | null {
   const rows = [...document.querySelectorAll<HTMLElement>('[data-session]')]
   const at = rows.findIndex(
@@ -21,11 +25,17 @@ export function moveRow(step: 1 | -1): string | null {
       (document.activeElement?.closest('.drawer') !== null &&
         row.matches('[aria-selected="true"], :has([aria-pressed="true"])')),
   )
-  const next = at < 0 ? rows[0] : rows[at + step]
+  const next = at < 0 ? firstInView(rows) : rows[at + step]
   if (next === undefined) return null
   next.querySelector<HTMLElement>('.row-button')?.focus()
   next.scrollIntoView({ block: 'nearest' })
   return next.dataset.session ?? null
+}
+
+function firstInView(rows: readonly HTMLElement[]): HTMLElement | undefined {
+  const from = inView.get()?.from
+  const seen = rows.find((row) => row.getAttribute('aria-rowindex') === String((from ?? 0) + 1))
+  return seen ?? rows[0]
 }
 
 export function useLogKeys(keys: LogKeys): void {
@@ -54,9 +64,6 @@ function handle(key: string, keys: LogKeys): boolean {
       if (session !== null && detailsOpen()) keys.onOpen(session)
       return true
     }
-    case '/':
-      document.querySelector<HTMLInputElement>('#search')?.focus()
-      return true
     case 'Escape':
       if (!detailsOpen()) return zoomOut()
       keys.onClose()

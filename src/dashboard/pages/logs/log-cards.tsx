@@ -1,5 +1,6 @@
 /** The sessions in a narrow window: one card each, resource and client first. */
 
+import { useRef } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
 import { formatClock, formatDay } from '../../format/time.js'
 import { destText, sourceText } from '../../format/words.js'
@@ -8,24 +9,40 @@ import { OutcomeLabel } from '../../parts/outcome.js'
 import { Bytes } from '../../parts/quantity.js'
 import { common } from '../../texts/common.js'
 import { logs } from '../../texts/logs.js'
+import { type Endless, useWindow } from './use-window.js'
 
 export interface LogCardsProps {
   readonly rows: readonly LogRow[]
   readonly selected: string | null
   readonly fresh: ReadonlySet<string>
   readonly stale: boolean
+  readonly endless: Endless
+  readonly total: number | undefined
   readonly onOpen: (sessionId: string) => void
 }
 
-export function LogCards({ rows, selected, fresh, stale, onOpen }: LogCardsProps) {
+/** Before one is measured. */
+const CARD_PX = 87
+
+export function LogCards(props: LogCardsProps) {
+  const { rows, selected, fresh, stale, endless, total, onOpen } = props
+  const list = useRef<HTMLUListElement>(null)
+  const { from, to, above, below } = useWindow(list, rows, endless, CARD_PX)
   return (
     <ul
+      ref={list}
       class={stale ? 'log-cards stale' : 'log-cards'}
       aria-label={logs().sessions}
       aria-busy={stale}
     >
-      {rows.map((row) => (
-        <li key={row.sessionId} data-session={row.sessionId}>
+      {above > 0 && <Space key="above" height={above} />}
+      {rows.slice(from, to).map((row, at) => (
+        <li
+          key={row.sessionId}
+          data-session={row.sessionId}
+          aria-posinset={endless.first + from + at}
+          aria-setsize={total ?? -1}
+        >
           <button
             type="button"
             class={fresh.has(row.sessionId) ? 'log-card row-button fresh' : 'log-card row-button'}
@@ -36,8 +53,14 @@ export function LogCards({ rows, selected, fresh, stale, onOpen }: LogCardsProps
           </button>
         </li>
       ))}
+      {below > 0 && <Space key="below" height={below} />}
     </ul>
   )
+}
+
+/** In the place of cards that are not drawn. */
+function Space({ height }: { height: number }) {
+  return <li aria-hidden="true" style={{ height: `${height}px` }} />
 }
 
 function Card({ row }: { row: LogRow }) {

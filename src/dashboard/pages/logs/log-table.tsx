@@ -19,6 +19,7 @@ import {
   startedMs,
 } from './log-columns.js'
 import { useLiveCell } from './use-live-cell.js'
+import { type Endless, useWindow } from './use-window.js'
 
 export interface LogTableProps {
   readonly rows: readonly LogRow[]
@@ -27,20 +28,26 @@ export interface LogTableProps {
   /** Sessions that live mode has just added; they are marked for 3 s. */
   readonly fresh: ReadonlySet<string>
   readonly stale: boolean
+  readonly endless: Endless
+  /** Sessions of the selection; undefined while they are counted. */
+  readonly total: number | undefined
   readonly onSort: (by: SortName) => void
   readonly onOpen: (sessionId: string) => void
 }
 
 export function LogTable(props: LogTableProps) {
-  const { rows, sort, selected, fresh, stale, onSort, onOpen } = props
+  const { rows, sort, selected, fresh, stale, endless, total, onSort, onOpen } = props
   const live = useLiveCell()
   const table = useRef<HTMLTableElement>(null)
   const { columns, chosen } = useColumns(table)
+  const { from, to, above, below } = useWindow(live.props.ref, rows, endless, ROW_PX)
   return (
     <table
       ref={table}
       class={`log-table ${stale ? 'stale' : ''} ${chosen ? 'chosen' : ''}`}
       aria-busy={stale}
+      // With the row of the head; -1 says that the number is not known.
+      aria-rowcount={total === undefined ? -1 : total + 1}
     >
       <caption class="visually-hidden">{logs().sessions}</caption>
       <thead>
@@ -71,10 +78,12 @@ export function LogTable(props: LogTableProps) {
         </tr>
       </thead>
       <tbody {...live.props}>
-        {rows.map((row) => (
+        {above > 0 && <Space key="above" height={above} />}
+        {rows.slice(from, to).map((row, at) => (
           <Row
             key={row.sessionId}
             row={row}
+            number={endless.first + from + at}
             columns={columns}
             selected={row.sessionId === selected}
             fresh={fresh.has(row.sessionId)}
@@ -82,8 +91,21 @@ export function LogTable(props: LogTableProps) {
             onOpen={onOpen}
           />
         ))}
+        {below > 0 && <Space key="below" height={below} />}
       </tbody>
     </table>
+  )
+}
+
+/** Before one is measured. */
+const ROW_PX = 34
+
+/** In the place of rows that are not drawn. */
+function Space({ height }: { height: number }) {
+  return (
+    <tr class="undrawn" aria-hidden="true">
+      <td style={{ height: `${height}px` }} />
+    </tr>
   )
 }
 
@@ -140,6 +162,8 @@ function SortHeader({ label, name, by, sort, onSort }: SortHeaderProps) {
 
 interface RowProps {
   readonly row: LogRow
+  /** In the selection, from 1. */
+  readonly number: number
   readonly columns: readonly Shown[]
   readonly selected: boolean
   readonly fresh: boolean
@@ -167,17 +191,19 @@ function useSingleClick(act: () => void): (event: MouseEvent) => void {
 
 /** Renders again only when its props change, because moving from row to row must not render hundreds of rows. */
 function Row(props: RowProps) {
-  const { row, columns, selected, fresh, live, onOpen } = props
-  return useMemo(() => <DrawnRow {...props} />, [row, columns, selected, fresh, live, onOpen])
+  const { row, number, columns, selected, fresh, live, onOpen } = props
+  const all = [row, number, columns, selected, fresh, live, onOpen]
+  return useMemo(() => <DrawnRow {...props} />, all)
 }
 
-function DrawnRow({ row, columns, selected, fresh, live, onOpen }: RowProps) {
+function DrawnRow({ row, number, columns, selected, fresh, live, onOpen }: RowProps) {
   const open = useSingleClick(() => onOpen(row.sessionId))
   const ms = startedMs(row)
   return (
     <tr
       data-session={row.sessionId}
       class={fresh ? 'fresh' : ''}
+      aria-rowindex={number + 1}
       aria-selected={selected}
       onClick={open}
     >

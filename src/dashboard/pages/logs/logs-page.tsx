@@ -16,7 +16,8 @@ import { Failure, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
 import { NARROW, useMedia } from '../../parts/use-media.js'
 import {
-  FIRST_PAGE,
+  BATCH_ROWS,
+  FIRST_ROW,
   liveOf,
   livePatch,
   NEWEST_FIRST,
@@ -38,9 +39,10 @@ import { type Live, useLive } from './live.js'
 import { LogCards } from './log-cards.js'
 import { LogTable } from './log-table.js'
 import { Losses } from './losses.js'
-import { Pager } from './pager.js'
+import { Position } from './position.js'
 import { SessionDrawer } from './session-drawer.js'
 import { useView } from './use-view.js'
+import type { Endless } from './use-window.js'
 import { ShareButton, ViewsMenu } from './views-menu.js'
 
 /** In narrower windows, a button opens the breakdown. rail.css has the same bound. */
@@ -50,10 +52,10 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const wide = useMedia(RAIL_HAS_ROOM)
   const [unfolded, setUnfolded] = useState(false)
   const view = useView(orgId, wide || unfolded)
-  const { params, live, page, pageSize, sort, attributes } = view
+  const { params, live, sort, attributes } = view
   const names = useNames(orgId, view.filters, attributes.values)
   const scroller = useRef<HTMLElement>(null)
-  const query = cancelTogether(view.rows, [view.totals, view.bars, view.rail])
+  const query = cancelTogether(view.rows.query, [view.totals, view.bars, view.rail])
   const cancel = () => {
     query.cancel()
     if (view.restore()) toast(logs().earlierRows)
@@ -62,7 +64,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const rows = useLive({
     enabled: live,
     selection: view.ordered,
-    loaded: query.data?.log,
+    loaded: view.rows.rows,
     poll: usePoll(orgId, view),
     isReading: () => selectedId !== null || isReading(scroller.current),
   })
@@ -143,30 +145,30 @@ export function LogsPage({ orgId }: { orgId: string }) {
           ) : query.error !== null && !query.error.temporary ? (
             <Failure query={query} what="logs" />
           ) : rows.rows.length === 0 ? (
-            <EmptyLog notice={query.data.notice} params={params} page={page} />
+            <EmptyLog notice={query.data.notice} params={params} row={view.row} />
           ) : (
             <Rows
               rows={rows}
               sort={sort}
               selected={selectedId}
               stale={query.loading}
+              endless={{ ...view.rows, row: view.row, fixed: live }}
+              total={view.told?.sessions}
               onOpen={open}
             />
           )}
+          <ListEnd view={view} />
         </section>
         {selectedId !== null && (
           <Drawer orgId={orgId} sessionId={selectedId} rows={rows.rows} onClose={close} />
         )}
       </div>
       {query.data !== undefined && (
-        <Pager
-          page={page}
-          pageSize={pageSize}
+        <Position
           shown={rows.rows.length}
           totals={view.told}
           counting={view.totals}
-          ordered={view.ordered}
-          nextCursor={query.data.pagination.nextCursor}
+          row={view.row}
           live={live}
         />
       )}
@@ -174,13 +176,13 @@ export function LogsPage({ orgId }: { orgId: string }) {
   )
 }
 
-/** The newest page of the selection; rows that the last poll brought are not sent again. */
-function usePoll(orgId: string, { ordered, query, pageSize }: ReturnType<typeof useView>) {
+/** The newest rows of the selection; those that the last poll brought are not sent again. */
+function usePoll(orgId: string, { ordered, query }: ReturnType<typeof useView>) {
   const last = useRef({ of: '', known: NOTHING_KNOWN })
   return async (signal: AbortSignal) => {
-    const of = `${ordered} ${pageSize}`
+    const of = ordered
     const known = last.current.of === of ? last.current.known : NOTHING_KNOWN
-    const asked = { ...query(Date.now()), limit: pageSize, attributes: false, count: false }
+    const asked = { ...query(Date.now()), limit: BATCH_ROWS, attributes: false, count: false }
     const news = await fetchNews(orgId, asked, known, signal)
     last.current = { of, known: news }
     return news.rows
@@ -205,7 +207,7 @@ function changeSort(by: SortName): void {
   const sort = sortOf(currentLocation().params)
   const descending = sort.by === by ? !sort.descending : true
   const text = sortText({ by, descending })
-  setParams({ sort: text === sortText(NEWEST_FIRST) ? null : text, ...FIRST_PAGE, live: null })
+  setParams({ sort: text === sortText(NEWEST_FIRST) ? null : text, ...FIRST_ROW, live: null })
 }
 
 function isReading(scroller: HTMLElement | null): boolean {
@@ -234,17 +236,42 @@ function HeldRows({ live, scroller }: { live: Live; scroller: HTMLElement | null
   )
 }
 
+/** Below the rows: what stops them from going on. */
+function ListEnd({ view: { live, rows } }: { view: ReturnType<typeof useView> }) {
+  const older = { live: null, row: String(BATCH_ROWS + 1) }
+  const more = live && rows.query.data?.pagination.nextCursor != null
+  return (
+    <div class="list-end" role="status">
+      {rows.failed !== null && (
+        <>
+          {logs().moreFailed}{' '}
+          <button type="button" class="button" onClick={() => rows.more(rows.failed!)}>
+            {common().tryAgain}
+          </button>
+        </>
+      )}
+      {more && (
+        <button type="button" class="button" onClick={() => setParams(older)}>
+          {logs().older}
+        </button>
+      )}
+    </div>
+  )
+}
+
 interface RowsProps {
   readonly rows: Live
   readonly sort: { readonly by: SortName; readonly descending: boolean }
   readonly selected: string | null
   readonly stale: boolean
+  readonly endless: Endless
+  readonly total: number | undefined
   readonly onOpen: (sessionId: string) => void
 }
 
-function Rows({ rows, sort, selected, stale, onOpen }: RowsProps) {
+function Rows({ rows, sort, ...others }: RowsProps) {
   const narrow = useMedia(NARROW)
-  const shared = { rows: rows.rows, fresh: rows.fresh, selected, stale, onOpen }
+  const shared = { ...others, rows: rows.rows, fresh: rows.fresh }
   if (narrow) return <LogCards {...shared} />
   return <LogTable {...shared} sort={sort} onSort={changeSort} />
 }

@@ -3,16 +3,14 @@ import { fetchHistogram } from '../../api/histogram.js'
 import type { KeptKind } from '../../api/kept-answers.js'
 import { fetchLog } from '../../api/logs.js'
 import { fetchTotals } from '../../api/summary.js'
-import type { Histogram, LogAnswer, SummaryTotals } from '../../api/types.js'
+import type { Histogram, SummaryTotals } from '../../api/types.js'
 import { useAttributes } from '../../api/use-attributes.js'
 import { useQuery } from '../../api/use-query.js'
 import {
   filtersOf,
   liveOf,
   NEWEST_FIRST,
-  pageOf,
-  pageSizeOf,
-  pagingOf,
+  rowOf,
   sortOf,
   sortText,
   spanQuery,
@@ -21,6 +19,7 @@ import { keepMoment, momentOf } from '../../state/moment.js'
 import { rangeOf, spanOf } from '../../state/range.js'
 import { hrefOf, navigate, type QueryParams, useLocation } from '../../state/url.js'
 import { useRail } from './use-rail.js'
+import { useRows } from './use-rows.js'
 
 /** Live mode loads totals, bars and breakdown less often than rows, because counting costs the server more. */
 const LIVE_COUNT_MS = 10_000
@@ -36,13 +35,12 @@ export function useView(orgId: string, railShown: boolean) {
   const { params } = useLocation()
   const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
   const live = liveOf(params)
-  const page = live ? 1 : pageOf(params)
-  const pageSize = pageSizeOf(params)
+  const row = live ? 1 : rowOf(params)
   const sort = live ? NEWEST_FIRST : sortOf(params)
   const [filters, range] = [filtersOf(params), rangeOf(params)]
   const selection = JSON.stringify([orgId, filters, range, live])
   const ordered = `${selection} ${sortText(sort)}`
-  // Each selection and each refresh has its own "now". Another page of the same selection keeps it.
+  // Each selection and each refresh has its own "now". Other rows of the same selection keep it.
   const answered = useRef<Answered | null>(null)
   const nowMs = useMemo(() => {
     const last = answered.current
@@ -51,20 +49,21 @@ export function useView(orgId: string, railShown: boolean) {
     if (last?.ordered === ordered && !refreshed) return last.nowMs
     return live || refreshed ? Date.now() : momentOf(ordered)
   }, [ordered, refreshedMs])
-  const paging = live ? { limit: pageSize, offset: 0 } : pagingOf(params)
   const selected = (atMs = nowMs): QueryParams => ({
     ...spanQuery(spanOf(range, atMs)),
     ...filters,
   })
   const query = (atMs = nowMs): QueryParams => ({ ...selected(atMs), sort: sortText(sort) })
-  const key = JSON.stringify([ordered, nowMs, paging])
   const keep = (kind: KeptKind) => (live ? undefined : kind)
-  const rows = useQuery<LogAnswer>(
-    key,
-    (signal) => fetchLog(orgId, { ...query(), ...paging, attributes: false, count: false }, signal),
-    keep('rows'),
-  )
-  const settled = rows.of === key
+  const rows = useRows({
+    of: JSON.stringify([ordered, nowMs]),
+    row,
+    cursor: params.get('after'),
+    load: (paging, signal) =>
+      fetchLog(orgId, { ...query(), ...paging, attributes: false, count: false }, signal),
+    kind: keep('rows'),
+  })
+  const { settled } = rows
   useEffect(() => {
     if (!settled) return
     answered.current = { ordered, refreshedMs, nowMs, href: hrefOf('/', params) }
@@ -92,10 +91,9 @@ export function useView(orgId: string, railShown: boolean) {
     span: spanOf(range, nowMs),
     bars,
     live,
-    page,
-    pageSize,
+    row,
     sort,
-    /** A key of selection and sort order, the same for every page. */
+    /** A key of selection and sort order, the same for every row. */
     ordered,
     query,
     rows,

@@ -3,6 +3,7 @@
  * suggestions below. `/` moves the focus here from anywhere.
  */
 
+import type { RefObject } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Attributes } from '../../api/use-attributes.js'
 import { formatCount } from '../../format/bytes.js'
@@ -11,6 +12,7 @@ import { setParams, useLocation } from '../../state/url.js'
 import { filters as texts } from '../../texts/filters.js'
 import { Fault } from '../fault.js'
 import { CloseIcon, SearchIcon } from '../icons.js'
+import { isTyping } from '../is-typing.js'
 import { toggleNot, toggleOnly } from './change.js'
 import type { Names } from './names.js'
 import { fragmentOf, LETTERS_MIN, type Suggestion, suggestionsFor } from './suggestions.js'
@@ -46,6 +48,7 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
     setOpen(goOn !== undefined)
     input.current?.focus()
   }
+  useSlash(input)
   const list = useCombobox(input, suggestions.length > 0, suggestions)
   return (
     <search class="query-bar">
@@ -97,6 +100,20 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
       <Fault text={draft.fault} />
     </search>
   )
+}
+
+/** `/` moves the focus to the field. */
+function useSlash(input: RefObject<HTMLInputElement | null>): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const modified = event.ctrlKey || event.metaKey || event.altKey
+      if (event.key !== '/' || modified || isTyping(event.target)) return
+      event.preventDefault()
+      input.current?.focus()
+    }
+    document.addEventListener('keydown', onKeyDown)
+    return () => document.removeEventListener('keydown', onKeyDown)
+  }, [input])
 }
 
 function statusText({ failed, values, slow }: Attributes, found: number): string {
