@@ -278,6 +278,8 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
   })
 
   test('settings: a shorter retention asks first', async () => {
+    const fromMs = Date.now() - 200 * 86_400e3
+    await lab.ingest(officeSessions({ count: 7, fromMs, toMs: fromMs + 3600e3, seed: 12 }))
     const page = await lab.open('/settings')
     const stored = async () => (await lab.api('GET', `/org/${ORG}/settings`)).retentionDays
     await page.getByLabel('A number of days').check()
@@ -286,7 +288,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     await page.getByRole('button', { name: 'Keep them' }).click()
     expect(await stored()).toBe(-1)
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByRole('button', { name: 'Delete and save' }).click()
+    await page.getByRole('button', { name: 'Delete 7 sessions' }).click()
     await page.getByText('Kept from now on: 90 days').waitFor()
     expect(await stored()).toBe(90)
     await page.getByLabel('For ever').check()

@@ -18,7 +18,10 @@ const TABS_MAX = 60
 abstract class Hand {
   clicks = 0
   lines = 0
-  constructor(readonly page: Page) {}
+  readonly page: Page
+  constructor(page: Page) {
+    this.page = page
+  }
   /** A click, or Enter on what the keyboard reached. */
   abstract press(target: Locator): Promise<void>
   /** To this field, and types a line into it. */
@@ -168,8 +171,10 @@ describe.skipIf(NO_CHROMIUM)('tasks', () => {
     expect(lines[0]).toContain('userEmail')
   })
 
-  both('what changed after a time of day', '/overview', async (hand) => {
+  both('what changed after a time of day', '/', async (hand) => {
     const { page } = hand
+    await hand.press(page.getByRole('link', { name: 'Overview' }))
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor()
     const at = new Date(now - 3 * 3600e3).toLocaleString('sv-SE', { timeZone: 'Europe/Amsterdam' })
     await hand.query(`time:"${at.slice(0, 16)}"`)
     await expect.poll(() => new URL(page.url()).searchParams.has('timeStart')).toBe(true)

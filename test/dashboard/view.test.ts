@@ -9,8 +9,8 @@ import {
   liveOf,
   livePatch,
   onlyFilters,
-  pageOf,
-  pageSizeOf,
+  ROW_MAX,
+  rowOf,
   sortOf,
   sortText,
 } from '../../src/dashboard/state/filters.js'
@@ -25,7 +25,7 @@ describe('address bar', () => {
       userId: ['a,b'],
     })
     const patch = onlyFilters({ protocol: ['tcp'] })
-    expect(patch).toMatchObject({ protocol: ['tcp'], clientId: null, page: null, session: null })
+    expect(patch).toMatchObject({ protocol: ['tcp'], clientId: null, row: null, session: null })
   })
 
   test.each([
@@ -45,21 +45,22 @@ describe('address bar', () => {
     expect(livePatch(params(past), now)).toMatchObject({ live: '1', timeStart: null })
     expect(livePatch(params('range=7d'), now)).toEqual({
       live: '1',
-      page: null,
+      row: null,
       after: null,
       sort: null,
     })
   })
 
   test.each([
-    ['', 1, 100],
-    ['page=3&limit=500', 3, 500],
-    ['page=0&limit=7', 1, 100],
-    ['page=-2&limit=1e9', 1, 100],
-    ['page=2.5&limit=x', 1, 100],
-  ])('%j is page %d of %d', (text, page, size) => {
-    expect([pageOf(params(text)), pageSizeOf(params(text))]).toEqual([page, size])
-  })
+    ['', 1],
+    ['row=412', 412],
+    ['row=0', 1],
+    ['row=-2', 1],
+    ['row=2.5', 1],
+    // Only a cursor leads to what lies beyond.
+    ['row=2000000', ROW_MAX],
+    ['row=2000000&after=abc', 2_000_000],
+  ])('%j has row %d on top', (text, row) => expect(rowOf(params(text))).toBe(row))
 
   test('ranges: presets, two times, and what is neither', () => {
     expect(rangeOf(params('range=7d'))).toEqual({ kind: 'preset', preset: '7d' })

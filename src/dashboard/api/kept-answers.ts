@@ -7,7 +7,7 @@ const BATCHES_MAX = 40
 
 /** What a view of the log and of the overview consists of. */
 export type KeptKind =
-  | ('rows' | 'totals' | 'bars' | 'rail')
+  | ('rows' | 'totals' | 'bars' | 'earlier' | 'rail')
   | ('chart' | 'top' | 'matrix' | 'before' | 'completenessBefore' | 'clients' | 'resources')
   | ('newPairs' | 'failures' | 'recent')
 

@@ -23,6 +23,7 @@ import { RetentionBanner } from './retention-banner.js'
 import { Message } from './states.js'
 import { ThemeMenu } from './theme-menu.js'
 import { toast } from './toasts.js'
+import { NARROW, useMedia } from './use-media.js'
 
 export interface PageLink {
   readonly path: string
@@ -52,16 +53,7 @@ export function Shell({ pages, current, children }: ShellProps) {
           <span class="brand-name">tunmeter</span>
         </a>
         <nav class="nav" aria-label={common().pagesOfDashboard}>
-          {pages.map((page) => (
-            <a
-              key={page.path}
-              href={pageHref(page.path)}
-              aria-current={page === current ? 'page' : undefined}
-              onClick={followLink}
-            >
-              {common().pages[page.name]}
-            </a>
-          ))}
+          <Pages pages={pages} current={current} />
         </nav>
         <span class="space" />
         {orgId !== undefined && <CompletenessBadge orgId={orgId} />}
@@ -77,6 +69,37 @@ export function Shell({ pages, current, children }: ShellProps) {
         {orgId === undefined ? <NoOrg known={orgs} /> : children(orgId)}
       </main>
     </div>
+  )
+}
+
+/** A row of links; in narrow windows, which would show three of them, a menu. */
+function Pages({ pages, current }: Pick<ShellProps, 'pages' | 'current'>) {
+  const narrow = useMedia(NARROW)
+  const link = (page: PageLink, look: string, then?: () => void) => (
+    <a
+      key={page.path}
+      class={look}
+      href={pageHref(page.path)}
+      aria-current={page === current ? 'page' : undefined}
+      onClick={(event) => {
+        followLink(event)
+        then?.()
+      }}
+    >
+      {common().pages[page.name]}
+    </a>
+  )
+  if (!narrow) return <>{pages.map((page) => link(page, 'page-link'))}</>
+  const label = (
+    <>
+      {common().pages[current.name]}
+      <ChevronIcon />
+    </>
+  )
+  return (
+    <Popover buttonClass="button quiet" label={label}>
+      {(close) => pages.map((page) => link(page, 'menu-item', close))}
+    </Popover>
   )
 }
 

@@ -27,6 +27,42 @@ export function spanOfBar({ from, barSeconds }: Histogram, bar: number): Span {
   return { startMs, endMs: startMs + barSeconds * 1000 }
 }
 
+/** The bars of this, one week later; null when they do not fit these. */
+export function weekBefore(
+  earlier: Histogram | undefined,
+  { from, barSeconds, bars }: Histogram,
+  measure: Measure,
+): readonly number[] | null {
+  if (earlier?.barSeconds !== barSeconds) return null
+  const passed = Date.parse(from) - 7 * DAY - Date.parse(earlier.from)
+  // Bars of whole days begin an hour apart when the clocks change in between.
+  const shift = Math.round(passed / (barSeconds * 1000))
+  return Array.from({ length: bars }, (_, bar) =>
+    OUTCOMES.reduce((sum, one) => sum + (earlier.outcomes[one][measure][bar + shift] ?? 0), 0),
+  )
+}
+
+/** The highest bar; what is drawn behind the bars has their scale. */
+function mostOf(sums: readonly number[], behind: readonly number[]): number {
+  return Math.max(1, ...sums, ...behind)
+}
+
+function sumsOf({ bars, outcomes }: Histogram, measure: Measure): readonly number[] {
+  return Array.from({ length: bars }, (_, bar) =>
+    OUTCOMES.reduce((sum, outcome) => sum + outcomes[outcome][measure][bar]!, 0),
+  )
+}
+
+/** Shares of the height. */
+export function ghostOf(
+  histogram: Histogram,
+  measure: Measure,
+  behind: readonly number[],
+): readonly number[] {
+  const most = mostOf(sumsOf(histogram, measure), behind)
+  return behind.map((value) => value / most)
+}
+
 export interface Piece {
   readonly outcome: Outcome
   readonly bar: number
@@ -38,12 +74,14 @@ export interface Piece {
 /** The least share of the height, so that small values stay visible. */
 const LEAST = 0.03
 
-export function piecesOf(histogram: Histogram, measure: Measure): Piece[] {
-  const { bars, outcomes } = histogram
-  const sums = Array.from({ length: bars }, (_, bar) =>
-    OUTCOMES.reduce((sum, outcome) => sum + outcomes[outcome][measure][bar]!, 0),
-  )
-  const most = Math.max(1, ...sums)
+export function piecesOf(
+  histogram: Histogram,
+  measure: Measure,
+  behind: readonly number[] = [],
+): Piece[] {
+  const { outcomes } = histogram
+  const sums = sumsOf(histogram, measure)
+  const most = mostOf(sums, behind)
   return sums.flatMap((_, bar) => {
     let from = 0
     return OUTCOMES.flatMap((outcome) => {

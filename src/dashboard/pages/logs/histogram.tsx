@@ -13,6 +13,7 @@ import { moveBy, zoomTo } from '../../state/zoom.js'
 import { logs } from '../../texts/logs.js'
 import { session } from '../../texts/session.js'
 import {
+  ghostOf,
   hatchesOf,
   type Measure,
   OUTCOMES,
@@ -21,6 +22,7 @@ import {
   spanOfBars,
   ticksOf,
   totalOf,
+  weekBefore,
   widthText,
 } from './bars.js'
 import { Sums } from './sums.js'
@@ -35,6 +37,8 @@ export interface HistogramProps {
   /** Undefined before the first answer; of an earlier selection while `stale`. */
   readonly data: Bars | undefined
   readonly stale: boolean
+  /** The bars of the week before; null: not asked for. */
+  readonly earlier: Bars | undefined | null
   readonly measure: Measure
   readonly span: Span
   readonly siteIds: readonly string[] | undefined
@@ -42,7 +46,8 @@ export interface HistogramProps {
 }
 
 export function Histogram(props: HistogramProps) {
-  const { data, stale, measure, totals } = props
+  const { data, stale, earlier, measure, totals } = props
+  const ghost = data && earlier ? weekBefore(earlier, data, measure) : null
   return (
     <section class="histogram" aria-label={logs().overTime} aria-busy={stale}>
       <div class="histogram-head">
@@ -52,6 +57,15 @@ export function Histogram(props: HistogramProps) {
         {data !== undefined && (
           <span class="muted">{logs().perBar(widthText(data.barSeconds))}</span>
         )}
+        <button
+          type="button"
+          class="button small"
+          aria-pressed={earlier !== null}
+          title={logs().weekBeforeTitle}
+          onClick={() => setParams({ ghost: earlier === null ? '1' : null })}
+        >
+          {logs().weekBefore}
+        </button>
         <Segments
           name={logs().barsShow}
           options={[
@@ -62,14 +76,13 @@ export function Histogram(props: HistogramProps) {
           onChange={(value) => setParams({ bars: value === 'bytes' ? value : null })}
         />
       </div>
-      {data === undefined ? <div class="histogram-plot" /> : <Plot {...props} data={data} />}
-      {data !== undefined && <BarTable data={data} />}
+      {data === undefined ? <div class="histogram-plot" /> : <Plot {...props} data={data} ghost={ghost} />}
+      {data !== undefined && <BarTable data={data} ghost={ghost} measure={measure} />}
     </section>
   )
 }
 
 function Legend({ data, measure }: { data: Bars; measure: Measure }) {
-  const format = measure === 'bytes' ? formatBytes : formatCount
   return (
     <ul class="outcomes" aria-label={logs().byOutcome}>
       {[...OUTCOMES].reverse().map((outcome) => (
@@ -78,14 +91,16 @@ function Legend({ data, measure }: { data: Bars; measure: Measure }) {
             <rect class={`bar-${outcome}`} width="100%" height="100%" />
           </svg>
           {session().groups[outcome]}{' '}
-          <span class="figures">{format(totalOf(data, outcome, measure))}</span>
+          <span class="figures">{amount(measure, totalOf(data, outcome, measure))}</span>
         </li>
       ))}
     </ul>
   )
 }
 
-type PlotProps = Omit<HistogramProps, 'data'> & { readonly data: Bars }
+type Ghost = readonly number[] | null
+
+type PlotProps = Omit<HistogramProps, 'data'> & { readonly data: Bars; readonly ghost: Ghost }
 
 /** A drag under way: its first and its latest bar. */
 interface Drag {
@@ -95,7 +110,7 @@ interface Drag {
   readonly far: boolean
 }
 
-function Plot({ data, measure, span, siteIds }: PlotProps) {
+function Plot({ data, ghost, measure, span, siteIds }: PlotProps) {
   const hint = useId()
   const [drag, setDrag] = useState<Drag | null>(null)
   const barAt = (event: PointerEvent) => {
@@ -139,7 +154,7 @@ function Plot({ data, measure, span, siteIds }: PlotProps) {
         {logs().barKeys}
       </p>
       <svg aria-hidden="true">
-        <DrawnBars data={data} measure={measure} />
+        <DrawnBars data={data} ghost={ghost} measure={measure} />
         <DrawnHatches data={data} siteIds={siteIds} />
         {drag?.far && (
           <rect
@@ -173,14 +188,30 @@ function onPlotKey(event: KeyboardEvent, data: Bars, span: Span): void {
   act()
 }
 
-function DrawnBars({ data, measure }: { data: Bars; measure: Measure }) {
+interface DrawnProps {
+  readonly data: Bars
+  readonly ghost: Ghost
+  readonly measure: Measure
+}
+
+function DrawnBars({ data, ghost, measure }: DrawnProps) {
   return useMemo(() => {
     const room = 100 / data.bars
     const span = spanOfBars(data)
     const place = (ms: number) => ((ms - span.startMs) / (span.endMs - span.startMs)) * 100
     return (
       <g>
-        {piecesOf(data, measure).map(({ outcome, bar, from, height }) => (
+        {ghostOf(data, measure, ghost ?? []).map((height, bar) => (
+          <rect
+            key={`ghost ${bar}`}
+            class="bar-ghost"
+            x={`${bar * room}%`}
+            width={`${room}%`}
+            y={(1 - height) * HEIGHT}
+            height={height * HEIGHT}
+          />
+        ))}
+        {piecesOf(data, measure, ghost ?? []).map(({ outcome, bar, from, height }) => (
           <rect
             key={`${bar} ${outcome}`}
             class={`bar-${outcome}`}
@@ -201,12 +232,19 @@ function DrawnBars({ data, measure }: { data: Bars; measure: Measure }) {
         })}
         {Array.from({ length: data.bars }, (_, bar) => (
           <rect class="bar-room" key={bar} x={`${bar * room}%`} width={`${room}%`} height={HEIGHT}>
-            <title>{barText(data, bar)}</title>
+            <title>
+              {barText(data, bar)}
+              {ghost && `. ${logs().weekBefore}: ${amount(measure, ghost[bar]!)}`}
+            </title>
           </rect>
         ))}
       </g>
     )
-  }, [data, measure])
+  }, [data, ghost?.join(), measure])
+}
+
+function amount(measure: Measure, value: number): string {
+  return measure === 'bytes' ? formatBytes(value) : formatCount(value)
 }
 
 function DrawnHatches({ data, siteIds }: { data: Bars; siteIds: readonly string[] | undefined }) {
@@ -245,7 +283,7 @@ function barText(data: Bars, bar: number): string {
 }
 
 /** The bars that are not empty, as a table for screen readers. */
-function BarTable({ data }: { data: Bars }) {
+function BarTable({ data, ghost, measure }: DrawnProps) {
   return useMemo(() => {
     const { outcomes } = data
     const bars = Array.from({ length: data.bars }, (_, bar) => bar).filter((bar) =>
@@ -264,6 +302,7 @@ function BarTable({ data }: { data: Bars }) {
                 </th>
               ))}
               <th scope="col">{logs().bytes}</th>
+              {ghost && <th scope="col">{logs().weekBefore}</th>}
             </tr>
           </thead>
           <tbody>
@@ -276,11 +315,12 @@ function BarTable({ data }: { data: Bars }) {
                 <td>
                   {formatBytes(OUTCOMES.reduce((sum, one) => sum + outcomes[one].bytes[bar]!, 0))}
                 </td>
+                {ghost && <td>{amount(measure, ghost[bar]!)}</td>}
               </tr>
             ))}
           </tbody>
         </table>
       </div>
     )
-  }, [data])
+  }, [data, ghost?.join(), measure])
 }

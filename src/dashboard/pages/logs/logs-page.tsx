@@ -118,6 +118,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
       <Histogram
         data={view.bars.data}
         stale={view.bars.loading && view.bars.data !== undefined && !live}
+        earlier={view.earlier}
         measure={params.get('bars') === 'bytes' ? 'bytes' : 'sessions'}
         span={view.span}
         siteIds={view.filters.siteId}

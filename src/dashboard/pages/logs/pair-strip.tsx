@@ -66,18 +66,19 @@ function Bar({ row, fromMs, here }: { row: LogRow; fromMs: number; here: boolean
   return <rect class={`bar-${groupOf(row)}`} x={x} width={width} y={y} height={height} />
 }
 
-/** By ids where the catalog has them, else by addresses. */
+/** By its id where the catalog has it, else by its address. */
+export function clientOf(row: LogRow): Record<string, string[]> {
+  if (row.clientId !== null) return { clientId: [String(row.clientId)] }
+  const { choice, text } = cellOf('source', row)
+  return { sourceAddr: [choice.filter?.value ?? text] }
+}
+
 function pairOf(row: LogRow): Record<string, string[]> {
-  const source = cellOf('source', row).text
-  const client =
-    row.clientId === null
-      ? { sourceAddr: [cellOf('source', row).choice.filter?.value ?? source] }
-      : { clientId: [String(row.clientId)] }
   const resource =
     row.siteResourceId === null
       ? { destAddr: [row.destAddr] }
       : { siteResourceId: [String(row.siteResourceId)] }
-  return { ...client, ...resource }
+  return { ...clientOf(row), ...resource }
 }
 
 function groupOf({ duration, connState }: LogRow): OutcomeGroup {

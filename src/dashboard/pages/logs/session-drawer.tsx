@@ -29,6 +29,7 @@ import { session } from '../../texts/session.js'
 import { CellActions } from './cell-actions.js'
 import { cellOf, type LiveCell } from './cells.js'
 import { CopyMenu } from './copy-menu.js'
+import { Neighbours } from './neighbours.js'
 import { PairStrip } from './pair-strip.js'
 
 export interface SessionDrawerProps {
@@ -74,6 +75,7 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
         {isSumRow(row) && <p class="note">{session().sum(row.connectionCount)}</p>}
         <Amounts row={row} />
         <PairStrip orgId={orgId} row={row} />
+        <Neighbours orgId={orgId} row={row} />
         <Who row={row} />
         <NamesThen orgId={orgId} row={row} />
         <When row={row} />

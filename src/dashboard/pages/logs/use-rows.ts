@@ -42,6 +42,8 @@ export interface Rows {
   /** The number of the first of them, from 1. */
   readonly first: number
   readonly failed: Direction | null
+  /** Whether rows may still come after these. */
+  readonly goesOn: boolean
   /** Loads the batch before or after, if there is one. */
   more(direction: Direction): void
   /** The address's parameters for the place of this row. */
@@ -118,6 +120,7 @@ export function useRows({ of, row, cursor, load, kind }: RowsOptions): Rows {
     rows: query.data === undefined ? undefined : rows,
     first: shown.batches[0]?.first ?? 1,
     failed,
+    goesOn: failed === null && shown.batches.at(-1)?.next != null,
     more,
     placeOf: (at) => ({
       row: at === 1 ? null : String(at),

@@ -6,6 +6,7 @@ import { fetchTotals } from '../../api/summary.js'
 import type { Histogram, SummaryTotals } from '../../api/types.js'
 import { useAttributes } from '../../api/use-attributes.js'
 import { useQuery } from '../../api/use-query.js'
+import { DAY } from '../../format/time.js'
 import {
   filtersOf,
   liveOf,
@@ -82,6 +83,12 @@ export function useView(orgId: string, railShown: boolean) {
     (signal) => fetchHistogram(orgId, { ...asked(), bars: BARS }, signal),
     keep('bars'),
   )
+  const ghost = params.get('ghost') === '1'
+  const earlier = useQuery<Histogram>(
+    ghost ? `earlier ${of} ${round}` : null,
+    (signal) => fetchHistogram(orgId, { ...weekEarlier(asked()), bars: BARS }, signal),
+    keep('earlier'),
+  )
   const rail = useRail(orgId, railShown ? `${of} ${round}` : null, asked, keep('rail'))
   return {
     params,
@@ -90,6 +97,8 @@ export function useView(orgId: string, railShown: boolean) {
     nowMs,
     span: spanOf(range, nowMs),
     bars,
+    /** The bars of the week before; null: not asked for. */
+    earlier: ghost ? earlier.data : null,
     live,
     row,
     sort,
@@ -108,6 +117,11 @@ export function useView(orgId: string, railShown: boolean) {
     }, []),
     refresh: useCallback(() => setRefreshedMs(Date.now()), []),
   }
+}
+
+function weekEarlier(query: QueryParams): QueryParams {
+  const before = (name: string) => new Date(Date.parse(String(query[name])) - 7 * DAY).toISOString()
+  return { ...query, timeStart: before('timeStart'), timeEnd: before('timeEnd') }
 }
 
 /** The latest view whose rows have arrived. */

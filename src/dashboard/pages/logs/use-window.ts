@@ -22,7 +22,9 @@ const SETTLED_MS = 250
 /** The numbers of the rows in view. */
 export const inView = createStore<{ readonly from: number; readonly to: number } | null>(null)
 
-export interface Endless extends Pick<Rows, 'key' | 'settled' | 'first' | 'more' | 'placeOf'> {
+type Parts = 'key' | 'settled' | 'first' | 'failed' | 'goesOn' | 'more' | 'placeOf'
+
+export interface Endless extends Pick<Rows, Parts> {
   /** The number of the row that the address asks for. */
   readonly row: number
   /** Live mode shows the newest rows only, and their numbers change. */
@@ -95,17 +97,18 @@ export function useWindow(
     const old = inView.get()
     if (old?.from !== top || old.to !== bottom) inView.set({ from: top, to: Math.max(top, bottom) })
     if (endless.fixed || !endless.settled) return
-    if (count - end < LEFT_MIN) endless.more('after')
-    if (index < LEFT_MIN) endless.more('before')
+    // What failed is asked again by a button.
+    if (count - end < LEFT_MIN && endless.failed !== 'after') endless.more('after')
+    if (index < LEFT_MIN && endless.failed !== 'before') endless.more('before')
   }, [list])
 
-  const told = useKeepPlace(list, rows, endless, height, look)
+  const { told, wanted } = useKeepPlace(list, rows, endless, height, look)
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
     const note = () => {
       const { endless } = latest.current
       const at = inView.get()
-      if (endless.fixed || !endless.settled || at === null || list.current === null) return
+      if (endless.fixed || !endless.settled || at === null || wanted.current !== null) return
       told.current = at.from
       notePlace(endless.placeOf(at.from))
     }
@@ -123,7 +126,7 @@ export function useWindow(
       document.removeEventListener('scroll', onScroll, options)
       window.removeEventListener('resize', look)
     }
-  }, [list, look, told])
+  }, [look, told, wanted])
 
   const to = printed ? rows.length : Math.min(rows.length, part.to)
   const from = printed ? 0 : Math.min(part.from, Math.max(0, to - 1))
@@ -153,13 +156,15 @@ function shiftOf(old: readonly LogRow[], now: readonly LogRow[]): number {
 function useKeepPlace(
   list: RefObject<HTMLElement | null>,
   rows: readonly LogRow[],
-  { key, settled, first, row, fixed }: Endless,
+  { key, settled, first, goesOn, row, fixed }: Endless,
   height: { current: number },
   look: () => void,
-): { current: number | null } {
+) {
   const [, redraw] = useState(0)
   /** The row that scrolling has put into the address. */
   const told = useRef<number | null>(null)
+  /** The row to scroll to. Near the end of its batch it gets on top only when the next batch is there. */
+  const wanted = useRef<number | null>(null)
   const before = useRef({ key: '', rows: [] as readonly LogRow[], row: 1 })
   useLayoutEffect(() => {
     if (list.current === null || !settled) return
@@ -174,14 +179,18 @@ function useKeepPlace(
     before.current = { key, rows, row }
     if (fixed) return look()
     const { index } = placeIn(list.current, height.current)
-    if (last.key !== key || (last.row !== row && row !== told.current)) {
-      told.current = row
-      if (first + wholeRows(index) !== row) scrollToRow(list.current, row - first, height.current)
-    } else if (last.rows !== rows) {
+    const isOnTop = (at: number) => first + wholeRows(at) === row
+    if (last.key !== key || (last.row !== row && row !== told.current)) wanted.current = row
+    else if (last.rows !== rows && wanted.current === null) {
       const shift = shiftOf(last.rows, rows)
       if (shift !== 0) scrollToRow(list.current, index + shift, height.current)
     }
+    if (wanted.current !== null) {
+      told.current = row
+      if (!isOnTop(index)) scrollToRow(list.current, row - first, height.current)
+      if (!goesOn || isOnTop(placeIn(list.current, height.current).index)) wanted.current = null
+    }
     look()
   })
-  return told
+  return { told, wanted }
 }

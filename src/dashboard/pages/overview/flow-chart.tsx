@@ -1,4 +1,4 @@
-/** Who used what, as a Sankey diagram: clients on the left, resources on the right. Screen readers get a list of pairs. */
+/** Who used what, as a Sankey diagram: clients on the left, resources on the right. A band leads to its sessions. */
 import type { Matrix } from '../../api/types.js'
 import { formatBytes } from '../../format/bytes.js'
 import { type Group, groupFilter, groupName } from '../../state/groups.js'
@@ -18,11 +18,23 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
   const { height, left, right, ribbons } = flowOf(byPair, rows.length, columns.length)
   const pairOf = ({ row, column }: Pick<Ribbon, 'row' | 'column'>) =>
     overview().pair(groupName('client', rows[row]!), groupName('resource', columns[column]!))
+  const textOf = (ribbon: Ribbon) => {
+    const { sessions } = byPair.find(
+      ({ row, column }) => row === ribbon.row && column === ribbon.column,
+    )!
+    return `${pairOf(ribbon)}: ${formatBytes(ribbon.bytes)}, ${common().sessions(sessions)}`
+  }
   return (
     <div class="flow">
-      <svg width="100%" height={height} aria-hidden="true" class="flow-ribbons">
+      <svg
+        width="100%"
+        height={height}
+        class="flow-ribbons"
+        role="group"
+        aria-label={overview().matrixTable}
+      >
         <svg
-          aria-hidden="true"
+          role="presentation"
           x="25%"
           width="50%"
           height={height}
@@ -33,7 +45,7 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
             <Band
               key={`${ribbon.row} ${ribbon.column}`}
               ribbon={ribbon}
-              title={`${formatBytes(ribbon.bytes)}, ${pairOf(ribbon)}`}
+              title={textOf(ribbon)}
               href={sessionsOf(rows[ribbon.row]!, columns[ribbon.column]!)}
             />
           ))}
@@ -43,13 +55,6 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
       </svg>
       <Names group="client" rows={rows} bars={left} height={height} />
       <Names group="resource" rows={columns} bars={right} height={height} />
-      <ul class="visually-hidden" aria-label={overview().matrixTable}>
-        {byPair.map((cell) => (
-          <li key={`${cell.row} ${cell.column}`}>
-            {pairOf(cell)}: {formatBytes(cell.bytes)}, {common().sessions(cell.sessions)}
-          </li>
-        ))}
-      </ul>
     </div>
   )
 }
@@ -66,7 +71,6 @@ interface BandProps {
   readonly href: string | null
 }
 
-/** A click leads to the sessions; by keyboard the table does. */
 function Band({ ribbon: { leftTop, rightTop, thickness }, title, href }: BandProps) {
   const middle = WIDTH / 2
   const end = WIDTH - BAR_WIDTH
@@ -74,16 +78,29 @@ function Band({ ribbon: { leftTop, rightTop, thickness }, title, href }: BandPro
     `${x1} ${from} C ${middle} ${from}, ${middle} ${to}, ${x2} ${to}`
   const upper = line(leftTop, rightTop, BAR_WIDTH, end)
   const lower = line(rightTop + thickness, leftTop + thickness, end, BAR_WIDTH)
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: hidden from assistive technology, which has the list; the table has links.
-    <path
-      d={`M ${upper} L ${lower} Z`}
-      class={href === null ? 'band' : 'band leads'}
-      onClick={() => href !== null && navigate(href)}
-    >
+  const path = (
+    <path d={`M ${upper} L ${lower} Z`} class="band">
       <title>{title}</title>
     </path>
   )
+  if (href === null)
+    return (
+      <g role="img" aria-label={title}>
+        {path}
+      </g>
+    )
+  return (
+    <a href={href} aria-label={title} class="leads" onClick={(event) => follow(event, href)}>
+      {path}
+    </a>
+  )
+}
+
+/** A link within an SVG has no path that followLink could read. */
+function follow(event: MouseEvent, href: string): void {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+  event.preventDefault()
+  navigate(href)
 }
 
 function Bars({ bars, x }: { bars: readonly Bar[]; x: number }) {

@@ -134,7 +134,7 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
   }
   return (
     <TableScroll label={settings().catalogOf[kind]}>
-      <table class="plain-table">
+      <table class="plain-table stacked">
         <thead>
           <tr>
             {table.columns.map((column) => (
@@ -148,7 +148,11 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
           {found.slice(0, SHOWN_MAX).map((row) => (
             <tr key={row[0]}>
               {row.map((cell, column) => (
-                <td key={table.columns[column]} class={column === 1 ? 'strong' : ''}>
+                <td
+                  key={table.columns[column]}
+                  class={column === 1 ? 'strong' : ''}
+                  data-label={settings().columns[table.columns[column]!]}
+                >
                   {cell}
                 </td>
               ))}

@@ -106,6 +106,8 @@ export const logs: typeof english = {
 
   overTime: 'Sitzungen im Zeitverlauf',
   perBar: (width) => `${width} je Balken`,
+  weekBefore: 'Vorwoche',
+  weekBeforeTitle: 'Dieselbe Zeit sieben Tage früher, hinter den Balken',
   barsShow: 'Balken zeigen',
   bytes: 'Bytes',
   byOutcome: 'Nach Ausgang',

@@ -117,6 +117,7 @@ export const session: typeof english = {
   sum: (connections) =>
     `Die Summe von ${plural(connections, 'Verbindung', 'Verbindungen')}, die in dieser Stunde ${connections === 1 ? 'endete' : 'endeten'}: Der Katalog behält nur Summen (log: counts).`,
   howMuch: 'Wie viel',
+  beforeAndAfter: 'Was dieser Client davor und danach tat',
   around: 'Dieser Client und diese Ressource, ±30 Minuten',
   aroundCount: (sessions: number, failed: number) =>
     `${plural(sessions, 'Sitzung', 'Sitzungen')}${failed === 0 ? '' : `, ${count(failed)} fehlgeschlagen`}`,

@@ -106,6 +106,8 @@ export const logs = {
 
   overTime: 'Sessions over time',
   perBar: (width: string) => `${width} a bar`,
+  weekBefore: 'Week before',
+  weekBeforeTitle: 'The same time seven days earlier, behind the bars',
   barsShow: 'Bars show',
   bytes: 'Bytes',
   byOutcome: 'By outcome',

@@ -37,6 +37,7 @@ export const session = {
   sum: (connections: number) =>
     `The sum of ${plural(connections, 'connection', 'connections')} that ended within this hour: the catalog keeps counts only (log: counts).`,
   howMuch: 'How much',
+  beforeAndAfter: 'What this client did before and after',
   around: 'This client and this resource, ±30 minutes',
   aroundCount: (sessions: number, failed: number) =>
     `${plural(sessions, 'session', 'sessions')}${failed === 0 ? '' : `, ${count(failed)} failed`}`,
