@@ -51,6 +51,39 @@ describe.skipIf(NO_CHROMIUM)('histogram', () => {
     await page.waitForURL('**bars=bytes**')
   })
 
+  test('on request the week before stands behind the bars', async () => {
+    const week = 7 * 86_400e3
+    const before = `timeStart=${iso(fromMs - week)}&timeEnd=${iso(toMs - week)}`
+    const span = { fromMs: fromMs - week, toMs: toMs - week }
+    await lab.ingest(officeSessions({ ...span, count: 90, seed: 3 }), { siteId: 2 })
+    const page = await lab.open(`/?${range}&protocol=tcp`)
+    const table = page.locator('.histogram table')
+    await table.waitFor({ state: 'attached' })
+    expect(await page.locator('.bar-ghost').count()).toBe(0)
+    await page.getByRole('button', { name: 'Week before' }).click()
+    await expect.poll(() => page.locator('.bar-ghost').count()).toBeGreaterThan(0)
+    expect(new URL(page.url()).searchParams.get('ghost')).toBe('1')
+    type Outcomes = Record<string, { sessions: number[] }>
+    const sums = async (query: string) => {
+      const { outcomes, bars }: { outcomes: Outcomes; bars: number } = await answerFor(query)
+      return Array.from({ length: bars }, (_, bar) =>
+        Object.values(outcomes).reduce((sum, { sessions }) => sum + sessions[bar]!, 0),
+      )
+    }
+    const [earlier, now] = [
+      await sums(`${before}&protocol=tcp`),
+      await sums(`${range}&protocol=tcp`),
+    ]
+    const heights = await page
+      .locator('.bar-ghost')
+      .evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('height'))))
+    const most = Math.max(...now, ...earlier)
+    const expected = earlier.map((n) => (64 * n) / most)
+    expect(heights).toHaveLength(expected.length)
+    for (const [bar, height] of heights.entries()) expect(height).toBeCloseTo(expected[bar]!, 6)
+    expect(await table.locator('thead').innerText()).toContain('Week before')
+  })
+
   test('what is not known is hatched, of the sites that are chosen', async () => {
     const page = await lab.open(`/?${range}`)
     const hatch = page.locator('.histogram .strip-unwatched')

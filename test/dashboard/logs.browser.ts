@@ -220,14 +220,15 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     const minute = (ms: number) => Math.floor(ms / 60_000) * 60_000
     const [from, to] = [minute(now - 9 * 3600e3), minute(now - 3 * 3600e3)]
     const local = (ms: number) =>
-      new Date(ms)
-        .toLocaleString('sv-SE', { timeZone: 'Europe/Amsterdam' })
-        .slice(0, 16)
-        .replace(' ', 'T')
+      new Date(ms).toLocaleString('sv-SE', { timeZone: 'Europe/Amsterdam' }).slice(0, 16)
     await page.getByRole('button', { name: /Time range/ }).click()
     expect(await page.locator('.custom-range').last().innerText()).toContain(
       'Europe/Amsterdam, UTC+1',
     )
+    // Text, in 24 hours: the browser's own fields would follow its language.
+    const given = await page.getByLabel('To', { exact: true }).inputValue()
+    expect(given).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d$/)
+    expect(await page.locator('[type="datetime-local"], [type="time"]').count()).toBe(0)
     await page.getByLabel('From', { exact: true }).fill(local(from))
     await page.getByLabel('To', { exact: true }).fill(local(to))
     await page.getByRole('button', { name: 'Apply' }).click()

@@ -179,6 +179,26 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     await expect.poll(() => rows(page).count()).toBe(expected)
   })
 
+  test('the details show what the client did before and after, and lead there', async () => {
+    const { log } = await lab.api('GET', `/org/${ORG}/logs/connection?limit=100`)
+    type Row = { sessionId: string; clientId: number; startTime: string }
+    const ofClient = (log as Row[]).filter(({ clientId }) => clientId === 1).reverse()
+    expect(ofClient.length).toBeGreaterThan(5)
+    const at = 4
+    const expected = ofClient.slice(at - 3, at + 4)
+    const page = await lab.open(`/?session=${ofClient[at]!.sessionId}`)
+    const lines = page.locator('.neighbour')
+    const clock = ({ startTime }: Row) =>
+      new Date(startTime).toLocaleTimeString('en-GB', { timeZone: 'Europe/Amsterdam' })
+    const clocks = async () =>
+      (await lines.locator('.figures').allInnerTexts()).map((text) => text.split(', ')[1])
+    await expect.poll(clocks).toEqual(expected.map(clock))
+    expect(await page.locator('.neighbour[aria-current]').count()).toBe(1)
+    await lines.first().click()
+    await page.locator('.drawer', { hasText: expected[0]!.sessionId }).waitFor()
+    await page.goBack()
+  })
+
   test('the query bar suggests with counts, and takes keys', async () => {
     const page = await lab.open()
     await rows(page).first().waitFor()

@@ -181,7 +181,7 @@ describe.skipIf(NO_CHROMIUM)('tasks', () => {
     const start = new URL(page.url()).searchParams.get('timeStart')!
     expect(Math.abs(Date.parse(start) - (now - 3 * 3600e3))).toBeLessThan(60e3)
     await page.locator('.odd [aria-label="First time"]').waitFor()
-    await page.locator('.figure-tile .change').first().waitFor()
+    await page.locator('.figure-tile .hint').first().waitFor()
   })
 
   both('a link to exactly this view', '/?protocol=tcp', async (hand) => {

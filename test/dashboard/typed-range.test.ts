@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { setZone } from '../../src/dashboard/format/zone.js'
-import { spanOfText } from '../../src/dashboard/state/typed-range.js'
+import { spanOfText, splitTime } from '../../src/dashboard/state/typed-range.js'
 import { inZone } from '../support/zone.js'
 
 const NOW = Date.parse('2026-11-29T13:05:09.123Z')
@@ -71,4 +71,15 @@ describe('time ranges as they are typed, in Berlin with the zone UTC', () => {
     ['2026-03-29 02:30 to 03:30', '2026-03-29T02:30:00.000Z', '2026-03-29T03:30:00.000Z'],
     ['Oct', '2026-10-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z'],
   ])('%s', (text, from, to) => expect(spanAt(text)).toEqual([from, to]))
+})
+
+test.each([
+  ['client:ada-* time:7d outcome:failed', '7d', 'client:ada-*  outcome:failed'],
+  ['time:"yesterday 18:00 to 08:00" orders', 'yesterday 18:00 to 08:00', 'orders'],
+  ['orders TIME:-3h', '-3h', 'orders'],
+  ['time:', '', ''],
+  ['time:"Oct', 'Oct', ''],
+  ['uptime:3 "a time"', null, 'uptime:3 "a time"'],
+])('%s has the time %j', (text, time, rest) => {
+  expect(splitTime(text)).toEqual({ time, rest })
 })

@@ -25,6 +25,11 @@ export const SearchIcon = () => (
     <path d="M10.5 10.5 14 14" />
   </Icon>
 )
+export const HelpIcon = () => (
+  <Icon>
+    <path d="M5.5 5.5A2.5 2.5 0 1 1 9.4 7.6C8.5 8.2 8 8.7 8 9.8M8 12.5v.01" />
+  </Icon>
+)
 export const ChevronIcon = () => (
   <Icon>
     <path d="m4.5 6.5 3.5 3.5 3.5-3.5" />

@@ -14,7 +14,7 @@ import { followLink, hrefOf, setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
 import { CompletenessBadge } from './completeness-badge.js'
 import { Hatches } from './hatch.js'
-import { ChevronIcon, KeyIcon, Logo } from './icons.js'
+import { ChevronIcon, HelpIcon, KeyIcon, Logo } from './icons.js'
 import { isTyping } from './is-typing.js'
 import { KeyHelp } from './key-help.js'
 import { LanguageSwitch } from './language-switch.js'
@@ -209,7 +209,7 @@ function KeyHelpButton() {
         title={common().shortcutsKey}
         onClick={() => setOpen(true)}
       >
-        <span aria-hidden="true">?</span>
+        <HelpIcon />
       </button>
       {open && <KeyHelp onClose={() => setOpen(false)} />}
     </>

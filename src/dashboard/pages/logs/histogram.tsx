@@ -59,7 +59,7 @@ export function Histogram(props: HistogramProps) {
         )}
         <button
           type="button"
-          class="button small"
+          class={earlier === null ? 'button small' : 'button small active'}
           aria-pressed={earlier !== null}
           title={logs().weekBeforeTitle}
           onClick={() => setParams({ ghost: earlier === null ? '1' : null })}
@@ -165,6 +165,25 @@ function Plot({ data, ghost, measure, span, siteIds }: PlotProps) {
           />
         )}
       </svg>
+      <Ticks data={data} />
+    </div>
+  )
+}
+
+/** No text of the SVG, because nothing can tell the contrast of text upon a picture. */
+function Ticks({ data }: { data: Bars }) {
+  const span = spanOfBars(data)
+  return (
+    <div class="ticks" aria-hidden="true">
+      {ticksOf(span).map(({ ms, text }) => {
+        const x = ((ms - span.startMs) / (span.endMs - span.startMs)) * 100
+        const anchor = x < 4 ? 'start' : x > 96 ? 'end' : 'middle'
+        return (
+          <span key={ms} class={anchor} style={{ left: `${x}%` }}>
+            {text}
+          </span>
+        )
+      })}
     </div>
   )
 }
@@ -197,8 +216,6 @@ interface DrawnProps {
 function DrawnBars({ data, ghost, measure }: DrawnProps) {
   return useMemo(() => {
     const room = 100 / data.bars
-    const span = spanOfBars(data)
-    const place = (ms: number) => ((ms - span.startMs) / (span.endMs - span.startMs)) * 100
     return (
       <g>
         {ghostOf(data, measure, ghost ?? []).map((height, bar) => (
@@ -221,15 +238,6 @@ function DrawnBars({ data, ghost, measure }: DrawnProps) {
             height={height * HEIGHT}
           />
         ))}
-        {ticksOf(span).map(({ ms, text }) => {
-          const x = place(ms)
-          const anchor = x < 4 ? 'start' : x > 96 ? 'end' : 'middle'
-          return (
-            <text key={ms} x={`${x}%`} y={HEIGHT + 13} text-anchor={anchor}>
-              {text}
-            </text>
-          )
-        })}
         {Array.from({ length: data.bars }, (_, bar) => (
           <rect class="bar-room" key={bar} x={`${bar * room}%`} width={`${room}%`} height={HEIGHT}>
             <title>

@@ -122,21 +122,17 @@ interface NamesProps {
 
 function Names({ group, rows, bars, height }: NamesProps) {
   return (
-    <svg class={`flow-names ${group}`} width="100%" height={height} role="presentation">
+    <div class={`flow-names ${group}`} style={{ height: `${height}px` }}>
       {rows.map((row, i) => (
-        <foreignObject
+        <div
           key={row.other ? 'other' : `id ${row.id}`}
-          x="0"
-          y={bars[i]!.top}
-          width="100%"
-          height={bars[i]!.slot}
+          class="flow-name"
+          style={{ top: `${bars[i]!.top}px`, height: `${bars[i]!.slot}px` }}
         >
-          <div class="flow-name">
-            <Name group={group} row={row} />
-            <span class="figures muted">{formatBytes(bars[i]!.bytes)}</span>
-          </div>
-        </foreignObject>
+          <Name group={group} row={row} />
+          <span class="figures muted">{formatBytes(bars[i]!.bytes)}</span>
+        </div>
       ))}
-    </svg>
+    </div>
   )
 }

@@ -134,7 +134,7 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
   }
   return (
     <TableScroll label={settings().catalogOf[kind]}>
-      <table class="plain-table stacked">
+      <table class="plain-table">
         <thead>
           <tr>
             {table.columns.map((column) => (
@@ -151,7 +151,6 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
                 <td
                   key={table.columns[column]}
                   class={column === 1 ? 'strong' : ''}
-                  data-label={settings().columns[table.columns[column]!]}
                 >
                   {cell}
                 </td>

@@ -85,7 +85,7 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
   const own = useStore(session)?.keyId
   return (
     <TableScroll label={settings().keysOfOrg}>
-      <table class="plain-table stacked">
+      <table class="plain-table">
         <thead>
           <tr>
             <th scope="col">{settings().name}</th>
@@ -110,25 +110,25 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
                   {key.name}
                   {key.keyId === own && <span class="muted"> {settings().thisOne}</span>}
                 </th>
-                <td class="mono" data-label={settings().key}>{key.shown ?? settings().notKnown}</td>
-                <td data-label={settings().scope}>
+                <td class="mono">{key.shown ?? settings().notKnown}</td>
+                <td>
                   {key.siteId === null ? key.scope : settings().scopeOfSite(key.scope, key.siteId)}
                 </td>
-                <td title={key.createdAt} data-label={settings().created}>
+                <td title={key.createdAt}>
                   {formatAgo(Date.parse(key.createdAt), now)}
                 </td>
-                <td data-label={settings().lastUsed}>
+                <td>
                   {key.lastUsedAt === null
                     ? common().never
                     : formatAgo(Date.parse(key.lastUsedAt), now)}
                   {key.lastUsedFrom !== null && <div class="muted">{key.lastUsedFrom}</div>}
                 </td>
-                <td data-label={settings().expires}>
+                <td>
                   {key.expiresAt === null
                     ? common().never
                     : formatDateTime(Date.parse(key.expiresAt))}
                 </td>
-                <td data-label={settings().state}>
+                <td>
                   <span class={active ? 'badge ok' : 'badge'}>{settings().states[state]}</span>
                 </td>
                 <td class="number">
