@@ -163,9 +163,7 @@ describe.skipIf(NO_CHROMIUM)('a long log', () => {
   test('beyond the rows that a number reaches, a cursor in the address leads on', async () => {
     const { pagination } = await lab.api('GET', `/org/${ORG}/logs/connection?limit=200`)
     const page = await lab.open(`/?row=1000201&after=${pagination.nextCursor}`)
-    await expect
-      .poll(() => rows(page).first().getAttribute('data-session'))
-      .toBe(all[200])
+    await expect.poll(() => rows(page).first().getAttribute('data-session')).toBe(all[200])
     await expect
       .poll(async () => {
         await toTheEnd(page)

@@ -56,7 +56,7 @@ describe.skipIf(NO_CHROMIUM)('export', () => {
     const { url, content } = await download(page, 'CSV')
     const query = { format: 'csv', sort: '-bytes', protocol: 'tcp', clientId: '1,2' }
     expect(content.toString()).toBe(await fromApi(query, url))
-    const total = await page.locator('.pager strong', { hasText: /\d/ }).innerText()
+    const total = await page.locator('.position strong', { hasText: /\d/ }).innerText()
     expect(content.toString().match(/,[0-9A-HJKMNP-TV-Z]{26},/g)).toHaveLength(Number(total))
   })
 

@@ -72,7 +72,7 @@ describe.skipIf(NO_CHROMIUM)('is anything odd?', () => {
       pairs.map((one: { name: string; acrossName: string }) => `${one.name} → ${one.acrossName}`),
     )
     await card.getByRole('link').first().click()
-    await page.locator('.pager strong', { hasText: String(pairs[0].sessions) }).waitFor()
+    await page.locator('.position strong', { hasText: String(pairs[0].sessions) }).waitFor()
     const { searchParams } = new URL(page.url())
     expect(searchParams.get('clientId')).toBe(pairs[0].id)
     expect(searchParams.get('siteResourceId')).toBe(pairs[0].acrossId)
@@ -89,7 +89,7 @@ describe.skipIf(NO_CHROMIUM)('is anything odd?', () => {
       groups.map((row: { name: string | null }) => row.name ?? 'Not in the catalog'),
     )
     await card.locator('a.wrong').first().click()
-    await page.locator('.pager strong', { hasText: String(groups[0].sessions) }).waitFor()
+    await page.locator('.position strong', { hasText: String(groups[0].sessions) }).waitFor()
     await page.goto(`${lab.server.url}/overview?connState=SF`)
     await card.getByText('No session failed.').waitFor()
   })

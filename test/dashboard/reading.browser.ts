@@ -283,17 +283,19 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
   test('on paper: every column and row, and nothing that can only be pressed', async () => {
     const page = await lab.open('/?protocol=tcp', { colorScheme: 'dark' })
     await rows(page).first().waitFor()
-    const count = await rows(page).count()
     // A4 across, less its margins.
     await page.setViewportSize({ width: 1032, height: 700 })
     await page.emulateMedia({ media: 'print' })
+    const { totals } = await lab.api('GET', `/org/${ORG}/logs/connection/summary?protocol=tcp`)
+    const count: number = totals.sessions
+    await expect.poll(() => rows(page).count()).toBe(count)
     expect(await columns(page)).toHaveLength(11)
     expect(await cut(page)).toEqual([])
     const last = (await rows(page)
       .nth(count - 1)
       .boundingBox())!
-    const pager = (await page.locator('.pager').boundingBox())!
-    expect(pager.y).toBeGreaterThanOrEqual(last.y + last.height)
+    const position = (await page.locator('.position').boundingBox())!
+    expect(position.y).toBeGreaterThanOrEqual(last.y + last.height)
     expect(await page.locator('button, select, input').filter({ visible: true }).count()).toBe(
       await page.locator('.sort, .row-button').count(),
     )
@@ -331,7 +333,7 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     expect(rest).not.toContain(chosen)
   })
 
-  test('while the server is away the pages stay in the window and no clock ticks', async () => {
+  test('while the server is away the position stays in the window and no clock ticks', async () => {
     const page = await lab.open('/?state=open')
     await page.locator('.ticking').first().waitFor()
     await page.route('**/api/**', (route) => route.abort())
@@ -339,8 +341,8 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     await page.getByText('The server does not answer. This page shows').waitFor()
     await expect.poll(() => page.locator('.ticking').count()).toBe(0)
     expect(await rows(page).count()).toBe(3)
-    const pager = (await page.locator('.pager').boundingBox())!
-    expect(pager.y + pager.height).toBeLessThanOrEqual(900)
+    const position = (await page.locator('.position').boundingBox())!
+    expect(position.y + position.height).toBeLessThanOrEqual(900)
   })
 
   test('a confirmation is said inside the dialog that it belongs to', async () => {

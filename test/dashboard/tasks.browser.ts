@@ -214,7 +214,10 @@ describe.skipIf(NO_CHROMIUM)('tasks', () => {
     const { page } = hand
     await hand.press(page.locator('.completeness-badge'))
     await page.getByRole('heading', { name: 'Sites', level: 1 }).waitFor()
-    await page.getByText(/Nothing is known to be missing|Complete/).first().waitFor()
+    await page
+      .getByText(/Nothing is known to be missing|Complete/)
+      .first()
+      .waitFor()
   })
 
   both('a leaked key is revoked', '/', async (hand) => {
@@ -226,9 +229,7 @@ describe.skipIf(NO_CHROMIUM)('tasks', () => {
     await expect.poll(() => keys.count()).toBe(1)
     await hand.press(keys.getByRole('button'))
     await hand.press(page.getByRole('dialog').getByRole('button', { name: 'Revoke' }))
-    await expect
-      .poll(async () => (await lab.server.get('/api/v1/key', leaked)).status)
-      .toBe(401)
+    await expect.poll(async () => (await lab.server.get('/api/v1/key', leaked)).status).toBe(401)
   })
 
   both('a retention of 30 days, with what it deletes', '/', async (hand) => {
@@ -236,7 +237,9 @@ describe.skipIf(NO_CHROMIUM)('tasks', () => {
     await lab.api('PUT', `/org/${ORG}/settings`, { retentionDays: -1 })
     await hand.press(page.getByRole('link', { name: 'Settings' }))
     await hand.line(page.getByLabel('Days', { exact: true }), '30')
-    const confirm = page.getByRole('dialog').getByRole('button', { name: /^Delete [\d,]+ sessions/ })
+    const confirm = page
+      .getByRole('dialog')
+      .getByRole('button', { name: /^Delete [\d,]+ sessions/ })
     await hand.press(confirm)
     await page.getByText('Kept from now on: 30 days').waitFor()
   })

@@ -37,7 +37,7 @@ describe.skipIf(NO_CHROMIUM)('views', () => {
     const page = await lab.open('/?range=1h&q=port:22', {
       permissions: ['clipboard-read', 'clipboard-write'],
     })
-    await page.locator('.pager strong').first().waitFor()
+    await page.locator('.position strong').first().waitFor()
     await page.getByRole('button', { name: 'Share: copy a link with these times' }).click()
     await page.getByText('Link copied').waitFor()
     const { origin, searchParams } = new URL(
@@ -50,7 +50,7 @@ describe.skipIf(NO_CHROMIUM)('views', () => {
     expect(Date.parse(timeEnd!) - Date.parse(timeStart!)).toBe(61 * 60e3)
     const rows = await page.locator('.log-table tbody tr').count()
     await page.goto(`${origin}/?${searchParams}`)
-    await page.locator('.pager strong').first().waitFor()
+    await page.locator('.position strong').first().waitFor()
     expect(await page.locator('.log-table tbody tr').count()).toBe(rows)
   })
 

@@ -19,7 +19,8 @@ export function keepAnswer(kind: KeptKind, key: string, data: unknown): void {
   kept.set(kind, answers)
   answers.delete(key)
   answers.set(key, data)
-  if (answers.size > (kind === 'rows' ? BATCHES_MAX : ANSWERS_MAX)) answers.delete(answers.keys().next().value!)
+  if (answers.size > (kind === 'rows' ? BATCHES_MAX : ANSWERS_MAX))
+    answers.delete(answers.keys().next().value!)
 }
 
 export function keptAnswer(kind: KeptKind, key: string): unknown {

@@ -19,4 +19,3 @@ export function rangeFaultText(error: unknown): string {
       return texts.timeExpected
   }
 }
-

@@ -76,7 +76,11 @@ export function Histogram(props: HistogramProps) {
           onChange={(value) => setParams({ bars: value === 'bytes' ? value : null })}
         />
       </div>
-      {data === undefined ? <div class="histogram-plot" /> : <Plot {...props} data={data} ghost={ghost} />}
+      {data === undefined ? (
+        <div class="histogram-plot" />
+      ) : (
+        <Plot {...props} data={data} ghost={ghost} />
+      )}
       {data !== undefined && <BarTable data={data} ghost={ghost} measure={measure} />}
     </section>
   )

@@ -103,6 +103,7 @@ const ROW_PX = 34
 /** In the place of rows that are not drawn. */
 function Space({ height }: { height: number }) {
   return (
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: it has nothing that takes the focus.
     <tr class="undrawn" aria-hidden="true">
       <td style={{ height: `${height}px` }} />
     </tr>

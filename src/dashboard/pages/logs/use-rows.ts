@@ -81,9 +81,7 @@ function batchOf(start: Start, answer: LogAnswer, known: readonly Batch[]): Batc
 function nextStart({ batches }: Run, direction: Direction): Start | null {
   const [top, bottom] = [batches[0]!, batches.at(-1)!]
   if (direction === 'after')
-    return bottom.next === null
-      ? null
-      : { first: bottom.first + BATCH_ROWS, cursor: bottom.next }
+    return bottom.next === null ? null : { first: bottom.first + BATCH_ROWS, cursor: bottom.next }
   const first = top.first - BATCH_ROWS
   return first < 1 || first > ROW_MAX ? null : { first, cursor: null }
 }
@@ -124,7 +122,9 @@ export function useRows({ of, row, cursor, load, kind }: RowsOptions): Rows {
     more,
     placeOf: (at) => ({
       row: at === 1 ? null : String(at),
-      after: shown.batches.findLast((batch) => batch.first <= at && batch.first > ROW_MAX)?.cursor ?? null,
+      after:
+        shown.batches.findLast((batch) => batch.first <= at && batch.first > ROW_MAX)?.cursor ??
+        null,
     }),
   }
 }

@@ -30,6 +30,7 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
         width="100%"
         height={height}
         class="flow-ribbons"
+        // biome-ignore lint/a11y/useSemanticElements: it holds links, not form fields.
         role="group"
         aria-label={overview().matrixTable}
       >
@@ -85,6 +86,7 @@ function Band({ ribbon: { leftTop, rightTop, thickness }, title, href }: BandPro
   )
   if (href === null)
     return (
+      // biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a part of a drawing is nothing interactive.
       <g role="img" aria-label={title}>
         {path}
       </g>

@@ -148,10 +148,7 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
           {found.slice(0, SHOWN_MAX).map((row) => (
             <tr key={row[0]}>
               {row.map((cell, column) => (
-                <td
-                  key={table.columns[column]}
-                  class={column === 1 ? 'strong' : ''}
-                >
+                <td key={table.columns[column]} class={column === 1 ? 'strong' : ''}>
                   {cell}
                 </td>
               ))}

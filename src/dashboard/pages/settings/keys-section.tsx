@@ -114,9 +114,7 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
                 <td>
                   {key.siteId === null ? key.scope : settings().scopeOfSite(key.scope, key.siteId)}
                 </td>
-                <td title={key.createdAt}>
-                  {formatAgo(Date.parse(key.createdAt), now)}
-                </td>
+                <td title={key.createdAt}>{formatAgo(Date.parse(key.createdAt), now)}</td>
                 <td>
                   {key.lastUsedAt === null
                     ? common().never

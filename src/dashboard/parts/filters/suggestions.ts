@@ -72,12 +72,14 @@ export function suggestionsFor(
 ): readonly Suggestion[] {
   if (key !== null) return valuesOf(key, value, values, names).slice(0, SHOWN_MAX)
   const all = negated ? QUERY_KEYS : [...QUERY_KEYS, 'time' as const]
-  const keys = all.filter((one) => one.startsWith(value)).map((one) => ({
-    id: `key ${one}`,
-    label: startOf(one, negated),
-    detail: filters().hints[one],
-    goOn: startOf(one, negated),
-  }))
+  const keys = all
+    .filter((one) => one.startsWith(value))
+    .map((one) => ({
+      id: `key ${one}`,
+      label: startOf(one, negated),
+      detail: filters().hints[one],
+      goOn: startOf(one, negated),
+    }))
   if (value.length < LETTERS_MIN) return keys
   const found = KINDS.flatMap((kind) =>
     valuesOf(kind, value, values, names)
