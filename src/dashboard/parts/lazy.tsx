@@ -1,4 +1,4 @@
-/** A page whose code loads when it is first shown, so that other pages need not wait for it (the charts). */
+/** A page or a dialog whose code loads when it is first shown, so that other pages need not wait for it (the charts). */
 
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -11,12 +11,12 @@ import { Message } from './states.js'
 
 const RETRY_MS = 3_000
 
-type PageComponent = ComponentType<{ orgId: string }>
-
-export function lazyPage(load: () => Promise<PageComponent>): PageComponent {
-  let loaded: PageComponent | null = null
-  return function LazyPage(props) {
-    const [Page, setPage] = useState<PageComponent | null>(() => loaded)
+export function lazyPage<P extends object>(
+  load: () => Promise<ComponentType<P>>,
+): ComponentType<P> {
+  let loaded: ComponentType<P> | null = null
+  return function LazyPage(props: P) {
+    const [Page, setPage] = useState<ComponentType<P> | null>(() => loaded)
     const [failed, setFailed] = useState(false)
     const [tries, setTries] = useState(0)
     const reachable = useStore(serverReachable)

@@ -4,12 +4,14 @@ import { useState } from 'preact/hooks'
 import { EXPORT_FORMATS, type ExportFormat, exportHref } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { ChevronIcon, DownloadIcon } from '../../parts/icons.js'
+import { lazyPage } from '../../parts/lazy.js'
 import { Popover } from '../../parts/popover.js'
 import { type ColumnName, chosenColumns, DEFAULT_COLUMNS } from '../../state/columns.js'
 import { useStore } from '../../state/store.js'
 import type { QueryParams } from '../../state/url.js'
 import { logs } from '../../texts/logs.js'
-import { EvidenceDialog } from './evidence-dialog.js'
+
+const EvidenceDialog = lazyPage(async () => (await import('./evidence-dialog.js')).EvidenceDialog)
 
 const FORMAT_NAMES: Readonly<Record<ExportFormat, string>> = {
   csv: 'CSV',

@@ -301,6 +301,7 @@ function BarTable({ data, ghost, measure }: DrawnProps) {
     const bars = Array.from({ length: data.bars }, (_, bar) => bar).filter((bar) =>
       OUTCOMES.some((one) => outcomes[one].sessions[bar]! > 0),
     )
+    if (bars.length === 0) return null
     return (
       <div class="visually-hidden">
         <table>

@@ -26,11 +26,11 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
   }
   return (
     <div class="flow">
+      {/* biome-ignore lint/a11y/useSemanticElements: it holds links, not form fields. */}
       <svg
         width="100%"
         height={height}
         class="flow-ribbons"
-        // biome-ignore lint/a11y/useSemanticElements: it holds links, not form fields.
         role="group"
         aria-label={overview().matrixTable}
       >
