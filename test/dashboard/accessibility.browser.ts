@@ -20,7 +20,6 @@ const SIZES = {
 const LOOKS = {
   light: { colorScheme: 'light' },
   dark: { colorScheme: 'dark' },
-  'forced colours': { forcedColors: 'active' },
 } as const
 
 /** axe judges single letters and arrows only when told to. */

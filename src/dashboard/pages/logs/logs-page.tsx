@@ -10,6 +10,7 @@ import { zoneName } from '../../format/zone.js'
 import { useNames } from '../../parts/filters/names.js'
 import { QueryBar } from '../../parts/filters/query-bar.js'
 import { PlayIcon, RailIcon } from '../../parts/icons.js'
+import { lazyPage } from '../../parts/lazy.js'
 import { RangePicker } from '../../parts/range-picker.js'
 import { RefreshButton } from '../../parts/refresh-button.js'
 import { Failure, Progress } from '../../parts/states.js'
@@ -40,10 +41,11 @@ import { LogCards } from './log-cards.js'
 import { LogTable } from './log-table.js'
 import { Losses } from './losses.js'
 import { Position } from './position.js'
-import { SessionDrawer } from './session-drawer.js'
 import { useView } from './use-view.js'
 import type { Endless } from './use-window.js'
 import { ShareButton, ViewsMenu } from './views-menu.js'
+
+const SessionDrawer = lazyPage(async () => (await import('./session-drawer.js')).SessionDrawer)
 
 /** In narrower windows, a button opens the breakdown. rail.css has the same bound. */
 const RAIL_HAS_ROOM = '(min-width: 1200px)'

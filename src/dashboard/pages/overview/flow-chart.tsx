@@ -28,31 +28,23 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
     <div class="flow">
       {/* biome-ignore lint/a11y/useSemanticElements: it holds links, not form fields. */}
       <svg
-        width="100%"
         height={height}
         class="flow-ribbons"
         role="group"
         aria-label={overview().matrixTable}
+        viewBox={`0 0 ${WIDTH} ${height}`}
+        preserveAspectRatio="none"
       >
-        <svg
-          role="presentation"
-          x="25%"
-          width="50%"
-          height={height}
-          viewBox={`0 0 ${WIDTH} ${height}`}
-          preserveAspectRatio="none"
-        >
-          {ribbons.map((ribbon) => (
-            <Band
-              key={`${ribbon.row} ${ribbon.column}`}
-              ribbon={ribbon}
-              title={textOf(ribbon)}
-              href={sessionsOf(rows[ribbon.row]!, columns[ribbon.column]!)}
-            />
-          ))}
-          <Bars bars={left} x={0} />
-          <Bars bars={right} x={WIDTH - BAR_WIDTH} />
-        </svg>
+        {ribbons.map((ribbon) => (
+          <Band
+            key={`${ribbon.row} ${ribbon.column}`}
+            ribbon={ribbon}
+            title={textOf(ribbon)}
+            href={sessionsOf(rows[ribbon.row]!, columns[ribbon.column]!)}
+          />
+        ))}
+        <Bars bars={left} x={0} />
+        <Bars bars={right} x={WIDTH - BAR_WIDTH} />
       </svg>
       <Names group="client" rows={rows} bars={left} height={height} />
       <Names group="resource" rows={columns} bars={right} height={height} />
