@@ -1,4 +1,5 @@
 /** Asks the store what the condition of an alert finds now. */
+import { usToIso } from '../../base/instant.js'
 import type { SiteCompleteness } from '../query/completeness.js'
 import { HOLE_CAUSES, type HoleCause } from '../query/holes.js'
 import { filterOfView } from '../query/view-query.js'
@@ -104,7 +105,6 @@ async function newValues(
 }
 
 type NameOf = (siteId: number) => string
-const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 /** Meters that are silent now: their silence reaches to the end of the range. */
 function silent(
@@ -119,7 +119,7 @@ function silent(
         .filter(({ cause, toUs }) => cause === 'silent' && toUs >= nowMs * 1e3)
         .map(({ fromUs }) => ({
           key: `silent:${siteId}:${meterId}`,
-          text: words.silent(nameOf(siteId), iso(fromUs), meterId),
+          text: words.silent(nameOf(siteId), usToIso(fromUs), meterId),
         })),
     ),
   )
@@ -134,7 +134,7 @@ function holes(sites: readonly SiteCompleteness[], nameOf: NameOf, words: AlertW
           key: `hole:${siteId}:${meterId}:${cause}:${beganUs}`,
           text: words.hole(nameOf(siteId), {
             ...{ cause: reason ?? words.causes[cause], sessions },
-            ...{ from: iso(fromUs), to: iso(toUs) },
+            ...{ from: usToIso(fromUs), to: usToIso(toUs) },
           }),
         })),
     ),

@@ -1,12 +1,11 @@
 /** The API's view of a destination, made from its courier. */
+import { usToIso } from '../../base/instant.js'
 import { totalOf } from '../destinations/counts.js'
 import type { Courier } from '../destinations/courier.js'
 import type { Backfill } from '../destinations/records.js'
 import { recordsOf, targetOf } from '../destinations/wanted.js'
 import type { ServerContext } from './context.js'
 import type { DestinationView } from './destination-schemas.js'
-
-export const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 export async function viewOf(context: ServerContext, courier: Courier): Promise<DestinationView> {
   const { record, state } = courier
@@ -29,7 +28,7 @@ export async function viewOf(context: ServerContext, courier: Courier): Promise<
     openReports: state.openReports ?? 0,
     rejected: state.rejected ?? 0,
     pending: waiting.sessions,
-    oldestPendingEndedAt: waiting.oldestEndUs === null ? null : iso(waiting.oldestEndUs),
+    oldestPendingEndedAt: waiting.oldestEndUs === null ? null : usToIso(waiting.oldestEndUs),
     deadLetters: await context.destinations.records.countDeadLetters(id),
     nextAttemptAt: state.nextAttemptMs > nowMs ? new Date(state.nextAttemptMs).toISOString() : null,
     attempts: {
@@ -51,6 +50,6 @@ function viewOfBackfill(backfill: Backfill): DestinationView['backfills'][number
   const { delivered, deletedUndelivered } = backfill
   const isDone = endedAt !== null && !stopped
   const progress = isDone ? 1 : Math.min(1, (cursor.arrival + 1) / (upTo.arrival + 2))
-  const range = { timeStart: iso(fromUs), timeEnd: iso(toUs) }
+  const range = { timeStart: usToIso(fromUs), timeEnd: usToIso(toUs) }
   return { id, ...range, startedAt, endedAt, stopped, delivered, deletedUndelivered, progress }
 }

@@ -1,5 +1,6 @@
 /** The manifest of an export, as its last line or in a header, for clients that do not request completeness separately. */
 import type { FastifyRequest } from 'fastify'
+import { usToIso } from '../../base/instant.js'
 import { MANIFEST_VERSION } from '../../session/manifest.js'
 import type { KeyRecord } from '../control/control.js'
 import type { ManifestHead } from '../export/manifest-line.js'
@@ -22,7 +23,6 @@ interface Asked {
 
 /** Parameters that say how the file is written, not which sessions are in it. */
 const NO_FILTERS = new Set(['timeStart', 'timeEnd', 'format', 'columns', 'sort', 'manifest'])
-const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 export function manifestHead(asked: Asked, { url }: Pick<FastifyRequest, 'url'>): ManifestHead {
   const { orgId, format, range, key, version, completeness } = asked
@@ -31,7 +31,7 @@ export function manifestHead(asked: Asked, { url }: Pick<FastifyRequest, 'url'>)
     manifest: MANIFEST_VERSION,
     org: orgId,
     format,
-    range: range === null ? null : { from: iso(range.fromUs), to: iso(range.toUs) },
+    range: range === null ? null : { from: usToIso(range.fromUs), to: usToIso(range.toUs) },
     filters: parameters
       .filter(([name]) => !NO_FILTERS.has(name))
       .map(([name, value]) => `${name}=${value}`),

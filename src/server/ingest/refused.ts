@@ -4,6 +4,7 @@
  *   sessionsRefused      a wrong value, or more than a day in the future
  *   olderThanRetention   retention would delete them at once
  */
+import { usToIso } from '../../base/instant.js'
 import type { BatchGap, MeterReport } from '../../session/batch.js'
 import type { Span } from '../store/store.js'
 
@@ -16,7 +17,7 @@ export function refusedGap({ at }: Pick<MeterReport, 'at'>, sessions: number): B
 export function tooOldGap(sessions: readonly Times[]): BatchGap[] {
   if (sessions.length === 0) return []
   const { fromUs, toUs } = spanOf(sessions)
-  const [from, to] = [iso(fromUs), iso(toUs)]
+  const [from, to] = [usToIso(fromUs), usToIso(toUs)]
   return [{ reason: 'olderThanRetention', sessions: sessions.length, from, to }]
 }
 
@@ -31,8 +32,4 @@ export function spanOf(sessions: readonly Times[]): Span {
     fromUs: sessions.reduce((us, s) => Math.min(us, s.startTimeUs), Number.POSITIVE_INFINITY),
     toUs: sessions.reduce((us, s) => Math.max(us, s.endTimeUs), Number.NEGATIVE_INFINITY),
   }
-}
-
-function iso(us: number): string {
-  return new Date(us / 1e3).toISOString()
 }

@@ -1,4 +1,5 @@
 /** The API's answer about completeness, and its summary in words. */
+import { usToIso } from '../../base/instant.js'
 import { plural } from '../../base/quantity.js'
 import type { Span } from '../store/store.js'
 import type { MeterCompleteness, SiteCompleteness } from './completeness.js'
@@ -46,8 +47,8 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   const { endUs } = asked
   const meters = sites.flatMap((s) => s.meters)
   return {
-    from: iso(range.fromUs),
-    to: iso(endUs),
+    from: usToIso(range.fromUs),
+    to: usToIso(endUs),
     // Without a site nothing is known. Unread losses leave completeness unknown, too.
     complete: sites.length > 0 && !more && sites.every((s) => isWhole(s, asked)),
     ...totals(meters, endUs),
@@ -94,7 +95,7 @@ function totals(meters: readonly Judged[], endUs: number) {
   const lost = sum((m) => m.holes.reduce((n, h) => n + (h.sessions ?? 0), 0))
   return {
     /** Later time is not judged yet. */
-    until: iso(untilOf(meters, endUs)),
+    until: usToIso(untilOf(meters, endUs)),
     /** 0 if nothing is judged, because nothing is known then. */
     coveredShare: judged === 0 ? 0 : sum((m) => m.coveredUs) / judged,
     // The sum may exceed the safe integers, because each hole may have the largest count.
@@ -103,7 +104,7 @@ function totals(meters: readonly Judged[], endUs: number) {
 }
 
 function holeAnswer({ fromUs, toUs, beganUs: _, ...rest }: Hole) {
-  return { ...rest, from: iso(fromUs), to: iso(toUs), seconds: (toUs - fromUs) / 1e6 }
+  return { ...rest, from: usToIso(fromUs), to: usToIso(toUs), seconds: (toUs - fromUs) / 1e6 }
 }
 
 /** Names the least covered sites first: at most SITES_SAID_MAX sites with HOLES_SAID_MAX holes each. */
@@ -122,7 +123,7 @@ function sentence(sites: readonly SiteCompleteness[], its: Asked): string {
     return `${which} complete, ${spanSaid(range.fromUs, until)} UTC.`
   }
   if (sites.every((s) => s.complete && !isBegun(s, its)))
-    return `Nothing is known yet of the time from ${day(iso(range.fromUs))} ${iso(range.fromUs).slice(11, 16)} UTC: the newest reports are older.`
+    return `Nothing is known yet of the time from ${day(usToIso(range.fromUs))} ${usToIso(range.fromUs).slice(11, 16)} UTC: the newest reports are older.`
   const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)
   const worst = [...holed].sort((a, b) => coveredOf(a) - coveredOf(b))
   const said = worst.slice(0, SITES_SAID_MAX).map((s) => siteSaid(s, its))
@@ -190,7 +191,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /** For example `27 Nov 2026 18:40 to 19:22`. Times within the same minute are shown with seconds. */
 function spanSaid(fromUs: number, toUs: number): string {
-  const [from, to] = [iso(fromUs), iso(toUs)]
+  const [from, to] = [usToIso(fromUs), usToIso(toUs)]
   const end = from.slice(0, 16) === to.slice(0, 16) ? 19 : 16
   const isSameDay = from.slice(0, 10) === to.slice(0, 10)
   return `${day(from)} ${from.slice(11, end)} to ${isSameDay ? '' : `${day(to)} `}${to.slice(11, end)}`
@@ -200,8 +201,4 @@ function spanSaid(fromUs: number, toUs: number): string {
 function day(time: string): string {
   const [year, month, date] = time.slice(0, 10).split('-').map(Number)
   return `${date} ${MONTHS[month! - 1]} ${year}`
-}
-
-function iso(us: number): string {
-  return new Date(us / 1e3).toISOString()
 }

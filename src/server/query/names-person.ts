@@ -1,4 +1,5 @@
 /** Finds queries about a person, for the audit trail. */
+import { usToIso } from '../../base/instant.js'
 import { parseQuery, printQuery } from '../../session/query.js'
 import type { LogFilter, LogTerm } from '../store/store.js'
 
@@ -40,8 +41,7 @@ export function askedFor(query: unknown, { fromUs, toUs }: LogFilter) {
   const filter = Object.entries(query as Record<string, unknown>)
     .filter(([name]) => !NO_FILTER.has(name))
     .map(([name, value]) => [name, name === 'q' ? understood(String(value)) : trimmed(value)])
-  const iso = (us: number) => new Date(us / 1e3).toISOString()
-  return { filter: Object.fromEntries(filter), from: iso(fromUs), to: iso(toUs) }
+  return { filter: Object.fromEntries(filter), from: usToIso(fromUs), to: usToIso(toUs) }
 }
 
 function understood(q: string): string {

@@ -1,4 +1,5 @@
 /** The reason for an empty answer, with the next step. */
+import { usToIso } from '../../base/instant.js'
 import { plural } from '../../base/quantity.js'
 import type { KeyRecord } from '../control/control.js'
 import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
@@ -65,7 +66,7 @@ export function noticeFor(facts: NoticeFacts): Notice {
     }
   }
   if (store.sessions > 0) {
-    const [from, to] = [iso(store.oldestUs!), iso(store.newestUs!)]
+    const [from, to] = [usToIso(store.oldestUs!), usToIso(store.newestUs!)]
     return {
       code: 'outsideRange',
       message: `No session started in this time range. ${plural(store.sessions, 'session')} outside it, from ${minute(from)} to ${minute(to)}.`,
@@ -77,7 +78,6 @@ export function noticeFor(facts: NoticeFacts): Notice {
   return facts.retentionDays === 0 ? retentionOff() : nothingStored(facts)
 }
 
-const iso = (us: number) => new Date(us / 1e3).toISOString()
 const minute = (time: string) => `${time.slice(0, 16)}Z`
 
 function retentionOff(): Notice {

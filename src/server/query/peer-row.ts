@@ -1,4 +1,5 @@
 /** The fields of a peer event, in one list for the API, CSV and NDJSON. */
+import { usToIso } from '../../base/instant.js'
 import { type PeerConnection, type PeerEventRow, TOLD_WITHIN_US } from '../store/store.js'
 
 export interface PeerField {
@@ -18,13 +19,12 @@ function field(name: string, help: string, read: Read, rest: Partial<PeerField> 
 }
 
 const always = { nullable: false } as const
-const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 export const PEER_FIELDS: readonly PeerField[] = [
   field(
     'time',
     'The time of the event, as far as the meter knows it.',
-    (e) => iso(e.timeUs),
+    (e) => usToIso(e.timeUs),
     always,
   ),
   field('event', 'The kind of event.', (e) => e.event, always),
@@ -55,7 +55,7 @@ export const PEER_FIELDS: readonly PeerField[] = [
     (e) => e.allowedIpsBefore,
   ),
   field('handshake', 'The latest handshake.', (e) =>
-    e.handshakeUs === null ? null : iso(e.handshakeUs),
+    e.handshakeUs === null ? null : usToIso(e.handshakeUs),
   ),
   field(
     'already',
@@ -81,8 +81,8 @@ export function connectionRow(
 ) {
   const isHeard = heard.has(`${who.siteId}/${who.meterId}`) && toldUs > nowUs - TOLD_WITHIN_US
   return {
-    from: iso(fromUs),
-    to: toUs === null ? null : iso(toUs),
+    from: usToIso(fromUs),
+    to: toUs === null ? null : usToIso(toUs),
     state: toUs !== null ? 'ended' : isHeard ? 'connected' : 'unknown',
     already,
     endpoint: endpoints.at(-1) ?? null,

@@ -1,5 +1,6 @@
 /** A summary from sums by group and interval, the same for every engine. */
 import { inTurns } from '../../base/in-turns.js'
+import { usToIso } from '../../base/instant.js'
 import type {
   Summary,
   SummaryGroupRow,
@@ -81,7 +82,7 @@ export async function summaryOf(
   return {
     totals,
     groups: request.groupBy === null ? [] : groups.map((g) => g.row),
-    times: starts.map((us) => new Date(us / 1e3).toISOString()),
+    times: starts.map((us) => usToIso(us)),
     series: request.interval === null ? [] : await seriesOfAll(groups, starts),
   }
 }

@@ -1,4 +1,5 @@
 /** What is different from the time before: groups that grew or fell, and pairs that are new. */
+import { usToIso } from '../../../base/instant.js'
 import { changesQuerySchema, newPairsQuerySchema } from '../../query/sum-parameters.js'
 import { noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
@@ -7,7 +8,6 @@ import { changesSchema, newPairsSchema } from '../sum-schemas.js'
 import { checkedFilter } from './logs.js'
 
 const READ = ['admin', 'read'] as const
-const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 export function changesRoutes(context: ServerContext): Route[] {
   return [changesRoute(context), newPairsRoute(context)]
@@ -30,7 +30,7 @@ function changesRoute(context: ServerContext): Route {
       const asked = { filter, groupBy, top, sort }
       const { fromUs, grown, fallen } = await store.changes(orgId, asked, { signal, late })
       noteQuery(context, orgId, filter, { key, request, rows: null })
-      return { before: { from: iso(fromUs), to: iso(filter.fromUs) }, grown, fallen }
+      return { before: { from: usToIso(fromUs), to: usToIso(filter.fromUs) }, grown, fallen }
     },
   })
 }
@@ -54,14 +54,14 @@ function newPairsRoute(context: ServerContext): Route {
       const { oldestUs } = await store.facts(orgId, filter)
       noteQuery(context, orgId, filter, { key, request, rows: null })
       return {
-        storedSince: oldestUs === null ? null : iso(oldestUs),
+        storedSince: oldestUs === null ? null : usToIso(oldestUs),
         total,
         pairs: pairs.map(({ ids, names, firstUs, ...totals }) => ({
           id: ids[0],
           name: names[0],
           acrossId: ids[1],
           acrossName: names[1],
-          firstTime: iso(firstUs),
+          firstTime: usToIso(firstUs),
           ...totals,
         })),
       }

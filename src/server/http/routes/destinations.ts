@@ -1,5 +1,6 @@
 /** Routes for the destinations of an organisation. */
 import { z } from 'zod'
+import { usToIso } from '../../../base/instant.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { QUERY_CHARACTERS_MAX } from '../../../session/query.js'
 import type { Courier } from '../../destinations/courier.js'
@@ -18,7 +19,7 @@ import {
   resendSchema,
   testSchema,
 } from '../destination-schemas.js'
-import { iso, viewOf } from '../destination-view.js'
+import { viewOf } from '../destination-view.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 
@@ -270,7 +271,7 @@ function workRoutes(context: ServerContext): Route[] {
           throw new HttpError(400, 'badRequest', 'timeEnd: expected a time after timeStart')
         const courier = await destinations.get(orgId, destinationId)
         await courier.backfill(timeStart, timeEnd)
-        const range = { timeStart: iso(timeStart), timeEnd: iso(timeEnd) }
+        const range = { timeStart: usToIso(timeStart), timeEnd: usToIso(timeEnd) }
         await security.done('destinationBackfilled', request.ip, key, {
           ...factsOf(courier),
           ...range,

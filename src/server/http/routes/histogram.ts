@@ -1,4 +1,5 @@
 /** Sessions over time. A session counts in the bar of its start. */
+import { usToIso } from '../../../base/instant.js'
 import { histogramQuerySchema } from '../../query/sum-parameters.js'
 import { noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
@@ -31,7 +32,7 @@ export function histogramRoutes(context: ServerContext): Route[] {
         })
         noteQuery(context, orgId, filter, { key, request: from, rows: null })
         return {
-          from: new Date(originUs / 1e3).toISOString(),
+          from: usToIso(originUs),
           barSeconds: widthUs / 1e6,
           bars: count,
           outcomes,

@@ -1,6 +1,7 @@
 /** The connection log: pages, totals, export. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
+import { usToIso } from '../../../base/instant.js'
 import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
 import { completenessAnswer } from '../../query/completeness-answer.js'
@@ -41,14 +42,12 @@ function badRequest(message: string): HttpError {
   return new HttpError(400, 'badRequest', message)
 }
 
-const iso = (us: number) => new Date(us / 1e3).toISOString()
-
 /** @throws HttpError 400 */
 export function checkedFilter(query: Parameters<typeof filterOf>[0], nowMs: number): LogFilter {
   const filter = filterOf(query, nowMs)
   if (filter.toUs <= filter.fromUs)
     throw badRequest(
-      `timeEnd: expected a time after timeStart (${iso(filter.fromUs)}), got ${iso(filter.toUs)}`,
+      `timeEnd: expected a time after timeStart (${usToIso(filter.fromUs)}), got ${usToIso(filter.toUs)}`,
     )
   return filter
 }
@@ -229,8 +228,7 @@ function exportRoute(context: ServerContext): Route {
 
 /** `connections_acme_20261115T000000Z_20261122T000000Z.csv` */
 function fileName(orgId: string, filter: LogFilter, format: string): string {
-  const stamp = (us: number) =>
-    new Date(us / 1e3).toISOString().replace(/\.\d+/, '').replace(/[-:]/g, '')
+  const stamp = (us: number) => usToIso(us).replace(/\.\d+/, '').replace(/[-:]/g, '')
   return `connections_${orgId}_${stamp(filter.fromUs)}_${stamp(filter.toUs)}.${format}`
 }
 

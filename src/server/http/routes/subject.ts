@@ -1,6 +1,7 @@
 /** Routes that export or erase the data stored about one person. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
+import { usToIso } from '../../../base/instant.js'
 import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
@@ -150,7 +151,7 @@ async function formerNames(store: Store, orgId: string, subject: Subject): Promi
     ...subject,
     name,
     email,
-    until: new Date(untilUs! / 1e3).toISOString(),
+    until: usToIso(untilUs!),
   }))
 }
 

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { usToIso } from '../../../base/instant.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { Log } from '../../log/log.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS, type StoreConfig } from '../config.js'
@@ -306,7 +307,7 @@ export class DuckStore implements Store {
     return this.#backups.run(async () => {
       await mkdir(directory, { recursive: true, mode: 0o700 })
       await this.#writer.applied(Number.POSITIVE_INFINITY)
-      const madeAt = new Date(this.#clockUs() / 1e3).toISOString()
+      const madeAt = usToIso(this.#clockUs())
       await copyDatabase(this.#database, join(directory, 'sessions.duckdb'), madeAt)
     })
   }

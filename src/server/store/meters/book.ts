@@ -1,4 +1,5 @@
 /** Records a batch in the ledger: its number, its report, and what it says of losses. */
+import { isoToUs } from '../../../base/instant.js'
 import type { WriteRequest } from '../store.js'
 import {
   type Arrived,
@@ -18,7 +19,6 @@ import {
 import { notStoredIn, timesOf } from './losses.js'
 import type { Meter } from './meter.js'
 import type { Meters, SavedMeter } from './meters.js'
-import { isoToUs } from './passed.js'
 
 type Batched = WriteRequest['batch']
 

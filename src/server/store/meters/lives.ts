@@ -10,10 +10,11 @@
  * older number that comes again is written again. Nothing is lost or doubled by that, because sessions are found by
  * their ids.
  */
+import { isoToUs } from '../../../base/instant.js'
 import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
 import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { Span } from '../store.js'
-import { isoToUs, passedSince } from './passed.js'
+import { passedSince } from './passed.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096

@@ -2,6 +2,7 @@
  * The losses of a transaction that have no batch number, as rows of batch_gap. A batch may report a thousand that extend
  * one another: they cost one row, not a statement each.
  */
+import { isoToUs } from '../../../base/instant.js'
 import type { BatchGap } from '../../../session/batch.js'
 import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
@@ -9,7 +10,6 @@ import { inOrder } from './lives.js'
 import { type GoingLoss, goesOn } from './losses.js'
 import type { Meter } from './meter.js'
 import { detailOf, idOf, whereIs } from './meter-sql.js'
-import { isoToUs } from './passed.js'
 
 interface LossRow {
   readonly meter: Meter

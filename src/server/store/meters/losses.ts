@@ -1,11 +1,12 @@
 /**
  * Derives losses and ended runs from two successive reports of a meter. query/completeness.ts depends on them.
  */
+import { isoToUs, usToIso } from '../../../base/instant.js'
 import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { unexplainedOf } from '../../../session/unexplained.js'
 import type { Span } from '../store.js'
 import { isNewest, type Life, missingWith, type Numbered, wholeUsOf } from './lives.js'
-import { isoToUs, passedSince } from './passed.js'
+import { passedSince } from './passed.js'
 
 /** Losses that come again with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([
@@ -184,8 +185,4 @@ export function goesOn(
 /** Limits the sum to what the store can hold, because meters may report any counts. */
 function sum(a: number, b: number): number {
   return Math.min(a + b, Number.MAX_SAFE_INTEGER)
-}
-
-export function usToIso(us: number): string {
-  return new Date(us / 1e3).toISOString()
 }

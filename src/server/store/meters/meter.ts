@@ -1,8 +1,8 @@
 /** What is known of one meter: its newest report, its spools, and the losses that its next report may extend. */
+import { isoToUs } from '../../../base/instant.js'
 import type { MeterReport } from '../../../session/batch.js'
 import type { Life } from './lives.js'
 import type { EndedRun, GoingLoss } from './losses.js'
-import { isoToUs } from './passed.js'
 
 export interface Meter {
   readonly orgId: string

@@ -10,6 +10,7 @@
  * by their ids. LIVES_MAX spools per meter; beyond it, the longest silent one is forgotten, and its missing batches
  * stay as losses. RUNS_MAX runs per meter (meter-sql.ts). About REPORT_PLACES_MAX interfaces per run.
  */
+import { isoToUs, usToIso } from '../../../base/instant.js'
 import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
 import { literal, type Rows } from '../sql/rows.js'
@@ -26,11 +27,10 @@ import {
   type KnownRun,
   runOf,
   unexplainedIn,
-  usToIso,
 } from './losses.js'
 import { keyOf, type Meter, type MeterName, newMeter } from './meter.js'
 import { crowdedOutSql, idOf, lifeSql, meterSql, oldRunsSql, whereIs } from './meter-sql.js'
-import { isoToUs, setBackBefore } from './passed.js'
+import { setBackBefore } from './passed.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16

@@ -1,4 +1,5 @@
 /** The times that passed on a meter's clock between two of its reports, also if it was set back meanwhile. */
+import { isoToUs } from '../../../base/instant.js'
 import type { MeterReport } from '../../../session/batch.js'
 import { TIME_US_MAX, TIME_US_MIN } from '../../../session/bounds.js'
 import type { Span } from '../store.js'
@@ -14,12 +15,6 @@ interface Heard {
 
 /** A clock that is further behind the time since the boot than this was set back. NTP slews by less in a minute. */
 const CLOCK_JITTER_US = 1e6
-
-export function isoToUs(iso: string): number {
-  // Date keeps milliseconds; the microseconds are the digits after them.
-  const fraction = /\.(\d{1,6})/.exec(iso)?.[1] ?? ''
-  return Math.floor(Date.parse(iso) / 1000) * 1e6 + Number(fraction.padEnd(6, '0'))
-}
 
 /** Times that passed on the meter's clock. */
 export interface Passed extends Span {

@@ -1,4 +1,5 @@
 /** The status of each meter, and the gaps of a time range. */
+import { usToIso } from '../../../base/instant.js'
 import type { MeterReport } from '../../../session/batch.js'
 import type { Row, Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
@@ -12,7 +13,7 @@ const METER_GAPS_SHOWN = 100
 const HARMLESS = `(reason = 'interfaceGone' AND from_batch IS NULL AND coalesce(sessions, 0) = 0)`
 const DAY_US = 86400e6
 
-const iso = (us: unknown) => new Date((us as number) / 1e3).toISOString()
+const iso = (us: unknown) => usToIso(us as number)
 
 interface GapRange {
   readonly fromUs: number

@@ -15,6 +15,7 @@
  * in one order, so no two wait for each other.
  */
 import { AppError } from '../../../base/errors.js'
+import { usToIso } from '../../../base/instant.js'
 import { wasRemoved } from '../../control/control.js'
 import type { Loss } from '../clickhouse/meta.js'
 import { arrivalOf, book } from '../meters/book.js'
@@ -234,7 +235,7 @@ async function bookOne(
     book(meters, { orgId, siteId, batch, receivedUs }, changed)
     for (const { fromUs, toUs, ...loss } of joined(losses))
       for (const meter of changed.keys())
-        meters.addLoss(meter, { ...loss, from: iso(fromUs), to: iso(toUs) })
+        meters.addLoss(meter, { ...loss, from: usToIso(fromUs), to: usToIso(toUs) })
     statements.push(...meters.takeStatements(changed))
     for (const meter of changed.keys()) statements.push(stateSql(meter), historySql(meter))
     statements.push(...peerEventsSql(request, peerEvents, arrival))
@@ -263,10 +264,6 @@ function joined(losses: readonly Loss[]): Loss[] {
       }
   }
   return all
-}
-
-function iso(us: number): string {
-  return new Date(us / 1e3).toISOString()
 }
 
 /** Forgets the longest silent meters of a site that is to get one more. */

@@ -7,6 +7,7 @@
  *
  * A change takes its organisation's lock, so of two with the same If-Match one wins.
  */
+import { usToIso } from '../../../base/instant.js'
 import { type Catalog, EMPTY_CATALOG } from '../../../session/catalog.js'
 import { etagOf, type NamesOfKind, namesIn, PAST_NAMES_MAX } from '../catalog-names.js'
 import type { CatalogEntry, Catalogs, CatalogVersion, EntryName } from '../catalogs.js'
@@ -59,7 +60,7 @@ export class PostgresCatalogs implements Catalogs {
       )
       for (const names of namesIn(catalog)) await writeNames(query, orgId, names, nowUs)
       await namesChanged(query, orgId)
-      return { catalog, etag, updatedAt: new Date(nowUs / 1e3).toISOString() }
+      return { catalog, etag, updatedAt: usToIso(nowUs) }
     })
   }
 

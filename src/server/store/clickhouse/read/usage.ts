@@ -1,4 +1,5 @@
 /** Totals by month: those of stored sessions and those of deleted ones. Months are UTC. */
+import { usToIso } from '../../../../base/instant.js'
 import { next, storable } from '../../intervals.js'
 import { byId, byText, totalsOf } from '../../summary-shape.js'
 import type { UsageRequest, UsageRow } from '../../sums.js'
@@ -31,7 +32,7 @@ function monthsOf({ fromUs, toUs }: { fromUs: number; toUs: number }): number[] 
 }
 
 function monthOf(us: number): string {
-  return new Date(us / 1e3).toISOString().slice(0, 7)
+  return usToIso(us).slice(0, 7)
 }
 
 /** @param scope the sessions of usageRange() */

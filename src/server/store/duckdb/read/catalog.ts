@@ -5,6 +5,7 @@
  * a removed entry stays in its table, with deleted_us. Both go when retention has deleted all sessions of their time.
  */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
+import { usToIso } from '../../../../base/instant.js'
 import { type Catalog, EMPTY_CATALOG } from '../../../../session/catalog.js'
 import { etagOf, type NamesOfKind, namesIn, PAST_NAMES_MAX } from '../../catalog-names.js'
 import type { CatalogEntry, CatalogVersion, EntryName } from '../../store.js'
@@ -110,7 +111,7 @@ export async function writeCatalog(
     ])
     for (const names of namesIn(catalog)) await writeNames(connection, orgId, names, nowUs)
     await connection.run('COMMIT')
-    return { catalog, etag: etagOf(catalog), updatedAt: new Date(nowUs / 1e3).toISOString() }
+    return { catalog, etag: etagOf(catalog), updatedAt: usToIso(nowUs) }
   } catch (error) {
     await connection.run('ROLLBACK').catch(() => undefined)
     throw error

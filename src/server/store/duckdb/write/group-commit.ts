@@ -4,11 +4,11 @@
  * After a failure the group is rolled back and all caches are dropped.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { isoToUs, usToIso } from '../../../../base/instant.js'
 import { book } from '../../meters/book.js'
 import { type Arrived, type Booking, beginsAnew, fateOf } from '../../meters/lives.js'
 import { lossSql } from '../../meters/loose-losses.js'
 import { Meters, type SavedMeter } from '../../meters/meters.js'
-import { isoToUs } from '../../meters/passed.js'
 import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
 import { int, literal, rowsIn } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
@@ -162,7 +162,7 @@ export class GroupCommit {
     for (const conflict of conflicts) {
       const { orgId, siteId, meterId, sessions } = conflict
       const meter = this.#meters.get(orgId, siteId, meterId)
-      const [from, to] = [iso(conflict.fromUs), iso(conflict.toUs)]
+      const [from, to] = [usToIso(conflict.fromUs), usToIso(conflict.toUs)]
       if (meter === undefined) losses.push(...lossSql(conflict, 'sessionConflict', 'rowid'))
       else this.#meters.addLoss(meter, { reason: 'sessionConflict', sessions, from, to })
     }
@@ -230,7 +230,7 @@ export class GroupCommit {
     { orgId, siteId, receivedUs }: SiteBatch,
     batch: WriteRequest['batch'],
   ): WriteRequest['batch'] {
-    const at = iso(receivedUs)
+    const at = usToIso(receivedUs)
     const known = this.#meters.get(orgId, siteId, batch.meterId)?.report
     return {
       ...batch,
@@ -357,10 +357,6 @@ function conflictsOf({ conflicting }: Plan): Conflict[] {
 
 function lastReceivedUs(group: readonly SiteBatch[]): number {
   return group.reduce((latest, { receivedUs }) => Math.max(latest, receivedUs), 0)
-}
-
-function iso(us: number): string {
-  return new Date(us / 1e3).toISOString()
 }
 
 function positionSql({ logId, lsn }: LogPosition): string {
