@@ -15,7 +15,7 @@ const filling = withBackfill(withBackfill(idle, backfill), backfill)
 
 function behind(state: DestinationState): string | undefined {
   const courier = { record: { id: 'd1' }, state, attempts: {} }
-  const destinations = { all: () => [courier] } as unknown as ServerContext['destinations']
+  const destinations = { mine: () => [courier] } as unknown as ServerContext['destinations']
   const text = destinationMetrics({ destinations, clockMs: () => 100_000 })
   return /^tunmeter_destination_behind_seconds\{destination="d1"\} (.*)$/m.exec(text)?.[1]
 }
