@@ -42,7 +42,7 @@ export const LONG = Object.entries({
   'server/ingest': 'newt refused',
   'server/query': `
     completeness completeness-claims completeness-edges completeness-order completeness-sites
-    completeness-two-meters pages
+    completeness-random completeness-two-meters pages
   `,
   'server/store': `
     applier backup busy-kills chunks clickhouse-faults clickhouse-kills clickhouse-store

@@ -40,6 +40,30 @@ test('a batch that was made again does not tell of which time the numbers below 
   expect(await holesOf(0, 30)).toEqual([['batchesLost', 11, 20]])
 })
 
+test.each([
+  ['before the next batch', false],
+  ['after the next batch', true],
+])(
+  'the second half of a batch, which never comes, is of the time of the first: it comes %s',
+  async (_, isLate) => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(5))
+    const large = meter.make(at(10))
+    const cut: BatchGap = { ...usedUp(large)[0]!, from: iso(at(9)) }
+    await meter.report(at(20))
+    const [one] = partsOf(meter, large)
+    const next = meter.make(at(30))
+    const half = { ...one, gaps: [cut] }
+    for (const its of isLate ? [next, half] : [half, next]) {
+      t.nowUs = at(30)
+      await t.send('acme', 1, its)
+    }
+    await t.reopen()
+    expect(await holesOf(0, 30)).toEqual([['batchesLost', 9, 10]])
+  },
+)
+
 test('and a run goes on to its end, although its last batches have lower numbers', async () => {
   const meter = new SimulatedMeter('m')
   meter.start(at(0))
@@ -136,7 +160,9 @@ test('two meters of one place with absurd times since the boot do not hinder the
   ])
 })
 
-test('a meter that started more often than is kept is not judged by another one that was there', async () => {
+test('a meter that started more often than is kept is not judged by another one that was there', {
+  timeout: 180_000,
+}, async () => {
   const [often, other] = [new SimulatedMeter('often'), new SimulatedMeter('other')]
   other.start(at(0))
   await other.report(at(1))

@@ -25,33 +25,37 @@ export async function faultsOf(
   members: readonly Observed[],
   random: () => number,
 ): Promise<string[]> {
+  const known = members.filter(isKnown)
   const all = { fromUs: usOf(-60), toUs: usOf(minute + 60) }
   const from = random() * minute
   const part = { fromUs: usOf(from), toUs: usOf(from + 0.5 + random() * 5) }
-  return [
-    ...(await faultsIn(ledger, minute, members, all)),
-    ...(await faultsIn(ledger, minute, members, part)).map((said) => `of a part, ${said}`),
+  const [ofAll, ofPart] = [
+    await asked(ledger, minute, known, all),
+    await asked(ledger, minute, known, part),
   ]
+  return known.flatMap((one) => [
+    ...claims(one, members, ofAll, { range: all, minute }),
+    ...shouts(one, ofAll),
+    ...counts(one, ofAll),
+    ...[
+      ...claims(one, members, ofPart, { range: part, minute }),
+      ...added(one, ofPart, ofAll),
+      ...counts(one, ofPart),
+    ].map((said) => `of a part, ${said}`),
+  ])
 }
 
-async function faultsIn(
+async function asked(
   ledger: Ledger,
   minute: number,
   members: readonly Observed[],
   range: Span,
-): Promise<string[]> {
+): Promise<readonly SiteCompleteness[]> {
   const coverage = await ledger.coverage(range)
-  const sites = completenessOf(withRemovals(coverage, members), {
+  return completenessOf(withRemovals(coverage, members), {
     ...{ range, nowUs: usOf(minute), silenceUs: SILENCE_US },
-    siteIds: [...new Set(members.filter(isKnown).map(({ machine }) => machine.siteId))],
+    siteIds: [...new Set(members.map(({ machine }) => machine.siteId))],
   })
-  return members
-    .filter(isKnown)
-    .flatMap((one) => [
-      ...claims(one, members, sites, { range, minute }),
-      ...shouts(one, sites),
-      ...counts(one, sites),
-    ])
 }
 
 function withRemovals(coverage: Coverage, members: readonly Observed[]): Coverage {
@@ -140,6 +144,25 @@ function shouts(one: Observed, sites: readonly SiteCompleteness[]): string[] {
     .map((h) => `${machine.meterId}: ${shown(h)} is a hole, but all of it has arrived`)
 }
 
+/** A narrower question finds no hole that the wider one does not have. */
+function added(
+  { machine }: Observed,
+  ofPart: readonly SiteCompleteness[],
+  ofAll: readonly SiteCompleteness[],
+): string[] {
+  const holesIn = (sites: readonly SiteCompleteness[]) =>
+    sites
+      .flatMap(({ meters }) => meters)
+      .filter((m) => m.meterId === machine.meterId)
+      .flatMap(({ holes }) => holes)
+  const wide = holesIn(ofAll)
+  return holesIn(ofPart)
+    .filter(
+      (h) => !wide.some((w) => w.cause === h.cause && w.fromUs <= h.fromUs && h.toUs <= w.toUs),
+    )
+    .map((h) => `${machine.meterId}: ${shown(h)} is no hole of all time`)
+}
+
 function isOnPurpose({ cause, fromUs, toUs }: Hole, { wasAhead, machine }: Observed): boolean {
   // Before its first start.
   if (cause === 'notWatched') return true
@@ -147,6 +170,10 @@ function isOnPurpose({ cause, fromUs, toUs }: Hole, { wasAhead, machine }: Obser
   if (toUs - fromUs < 90e6) return true
   // "Its clock was set back between them."
   if (cause === 'twoRuns') return machine.setBacks.length > 0
+  // "After a boot with a clock that was set back", what two runs claim may be time in which it did not run.
+  if (cause === 'unmetered' && machine.boots.length > 0 && machine.setBacks.length > 0) return true
+  // "A clock that is behind by more than --silence-after" is never up to date.
+  if (cause === 'silent' && machine.offset * MINUTE_MS * 1e3 <= -SILENCE_US) return true
   // "The meter's clock passed over this time."
   return (cause === 'clockStepped' || cause === 'unmetered' || cause === 'silent') && wasAhead
 }

@@ -5,6 +5,7 @@ import {
   type Arrived,
   type Booking,
   beginsAnew,
+  expectHalves,
   explainMissing,
   fateOf,
   inTurns,
@@ -64,6 +65,7 @@ export function book(
     if (explainMissing(its, gap)) ranges.set(its, true)
     else if (numbersOf(gap) === null) meters.addLoss(meter, notStoredIn(gap, times))
   }
+  if (expectHalves(life, batch)) ranges.set(life, true)
   meters.notePlaces(meter, life, batch.report)
   if (!newest) meters.noteLate(meter, life, batch.report, receivedUs)
   else {

@@ -264,6 +264,36 @@ export function reaches(life: Life, number: number, passed: TimesBelow): boolean
   return true
 }
 
+/**
+ * A batch that was too large came in two halves: the second has the number after the first, and sessions of the same
+ * time. Without this, a second half that is lost would be of the time of its neighbours, or of none.
+ * @param batch has come. Each of its gaps `split` is of one cut; of several, the next one names the first half of that
+ *   before
+ * @returns true if missing ranges changed
+ */
+export function expectHalves(
+  life: Life,
+  { batch, gaps, report }: Numbered & Pick<Batch, 'gaps'>,
+): boolean {
+  const cuts = gaps.filter(({ reason }) => reason === 'split')
+  const changed = cuts.map(({ from }, i) => {
+    const number = (cuts[i + 1]?.fromBatch ?? batch) + 1
+    const half = { fromUs: isoToUs(from), toUs: isoToUs(report.at), reason: UNHEARD }
+    if (reaches(life, number, half)) return true
+    const range = missingWith(life, number)
+    if (range === undefined) return false
+    const parts = [
+      { ...range, to: number - 1 },
+      { ...range, ...half, from: number, to: number },
+      { ...range, from: number + 1 },
+    ].filter((r) => r.from <= r.to)
+    life.missing.splice(life.missing.indexOf(range), 1, ...parts)
+    joinOldest(life)
+    return true
+  })
+  return changed.includes(true)
+}
+
 /** Gives missing numbers the reason that the meter reports for them. @returns true if missing ranges changed */
 export function explainMissing(life: Life, given: BatchGap): boolean {
   const gap = inOrder(given)
