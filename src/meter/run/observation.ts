@@ -143,9 +143,10 @@ export class Observation {
   /** Reads the peers first, because the first session needs them. @throws AppError when the interface cannot be read */
   async start(): Promise<void> {
     await this.#peers.start()
-    this.#reconciliation.compare(this.#meter.counters(), this.#isKernelWireGuard)
     this.#done = this.#pump()
     await this.#opened()
+    // Not earlier: packets that pass until the interface is read would be unexplained.
+    this.#reconciliation.compare(this.#meter.counters(), this.#isKernelWireGuard)
     this.#isMetering = true
     // This reading and the one before bracket the peers' counters at the moment at which metering began.
     await this.#peers.refreshWithin(PEERS_WAIT_MS)
