@@ -5,6 +5,7 @@
  */
 import { groupBy } from '../../base/group-by.js'
 import { type Unexplained, unexplainedOf } from '../../session/unexplained.js'
+import { silentMs } from '../query/problems.js'
 import type { MeterStatus } from '../store/store.js'
 import type { ServerContext } from './context.js'
 import { presentMeters } from './present-meters.js'
@@ -36,7 +37,7 @@ const METRICS: readonly Metric[] = [
     value: ({ meters }, nowMs) =>
       meters.length === 0
         ? null
-        : Math.min(...meters.map((m) => Math.max(0, nowMs - Date.parse(m.receivedAt)) / 1e3)),
+        : Math.min(...meters.map((m) => silentMs(m, nowMs) / 1e3)),
   },
   {
     name: 'tunmeter_site_unexplained_packets',

@@ -41,9 +41,13 @@ export function isFinished({ report }: MeterStatus): boolean {
   return report.replay === 'finished'
 }
 
-export function isSilent({ receivedAt }: MeterStatus, { nowMs, silenceMs }: Moment): boolean {
-  // An arrival in the future is of a server's clock that was ahead.
-  return Math.abs(nowMs - Date.parse(receivedAt)) > silenceMs
+export function isSilent(meter: MeterStatus, { nowMs, silenceMs }: Moment): boolean {
+  return silentMs(meter, nowMs) > silenceMs
+}
+
+/** An arrival in the future is of a server's clock that was ahead. It must not hide the silence since. */
+export function silentMs({ receivedAt }: MeterStatus, nowMs: number): number {
+  return Math.abs(nowMs - Date.parse(receivedAt))
 }
 
 /** @param all meters of the site, this one included */
@@ -66,7 +70,7 @@ function outOfTime(meter: MeterStatus, moment: Moment): Problem[] {
   const problems: Problem[] = []
   const receivedMs = Date.parse(meter.receivedAt)
   if (isSilent(meter, moment) && !isFinished(meter)) {
-    const seconds = Math.round((moment.nowMs - receivedMs) / 1e3)
+    const seconds = Math.round(silentMs(meter, moment.nowMs) / 1e3)
     problems.push({ code: 'silent', message: `Silent for ${spanText(seconds)}.`, seconds })
   }
   const skewMs = Date.parse(meter.report.at) - receivedMs

@@ -48,15 +48,14 @@ test('a site has its silence, its losses, and what is unexplained where that can
   expect(figureOf('silent_seconds', 3)).toBe(undefined)
 })
 
-test('one organisation of very many sites leaves room for another, and says what is left out', async () => {
-  const now = Date.now()
+/** Its organisations with so many sites, of which a meter has reported. */
+function metricsOf(sites: Readonly<Record<string, number>>, nowMs: number, receivedMs = nowMs) {
   const meter = (siteId: number) => ({
     siteId,
-    receivedAt: new Date(now).toISOString(),
+    receivedAt: new Date(receivedMs).toISOString(),
     report: report(),
   })
-  const sites = { a: 20_000, b: 3 } as Readonly<Record<string, number>>
-  const text = await new SiteMetrics({
+  return new SiteMetrics({
     store: {
       meters: async (org: string) => Array.from({ length: sites[org]! }, (_, i) => meter(i + 1)),
       catalog: async () => ({ catalog: { sites: [] } }),
@@ -67,8 +66,18 @@ test('one organisation of very many sites leaves room for another, and says what
       keys: () => [],
       removals: { of: () => () => undefined },
     },
-    clockMs: () => now,
+    clockMs: () => nowMs,
   } as never).text()
+}
+
+test('a report that came while the clock was a day ahead hides no silence', async () => {
+  const now = Date.now()
+  const text = await metricsOf({ a: 1 }, now, now + 86_400e3)
+  expect(text).toContain('\ntunmeter_site_silent_seconds{org="a",site="1"} 86400\n')
+})
+
+test('one organisation of very many sites leaves room for another, and says what is left out', async () => {
+  const text = await metricsOf({ a: 20_000, b: 3 }, Date.now())
   const of = (org: string) => text.split(`tunmeter_site_silent_seconds{org="${org}"`).length - 1
   expect([of('a'), of('b')]).toEqual([1000, 3])
   expect(text).toContain('\ntunmeter_sites_left_out 19000\n')

@@ -34,6 +34,8 @@ const spool = (change: object) => ({ spool: { batches: 0, bytes: 0, quarantined:
 test.each<[MeterStatus, object, string]>([
   [meter({}, 1440 * 60), { code: 'silent', seconds: 86_400 }, 'Silent for 24 hours.'],
   [meter({}, 3 * 86_400), { code: 'silent', seconds: 259_200 }, 'Silent for 3 days.'],
+  // The server's clock was a day ahead when it came.
+  [meter({}, -1440 * 60), { code: 'silent', seconds: 86_400 }, 'Silent for 24 hours.'],
   [
     meter({ at: new Date(NOW_MS + 5 * MINUTE).toISOString() }, 0),
     { code: 'clockAhead', seconds: 300 },
