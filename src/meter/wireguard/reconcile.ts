@@ -50,6 +50,7 @@ export class InterfaceReconciler {
   #before: { readonly packets: Span; readonly bytes: Span } = { packets: NONE, bytes: NONE }
   #verdict: InterfaceVerdict | undefined
   #restarts = 0
+  readonly #sure = new SureLoss()
 
   /** How often the interface was made anew, so that its counters began at 0. */
   get restarts(): number {
@@ -85,7 +86,7 @@ export class InterfaceReconciler {
       bytes: plus(minus(bytes, this.#offset.bytes), this.#before.bytes),
     }
     const exact = width(unexplained.packets) === 0 && width(unexplained.bytes) === 0
-    this.#verdict = { ...unexplained, exact }
+    this.#verdict = { ...this.#sure.raised(unexplained), exact }
     return this.#verdict
   }
 
@@ -99,6 +100,30 @@ export class InterfaceReconciler {
     return index === undefined
       ? packets.high < this.#offset.packets.low
       : index !== this.#last.index
+  }
+}
+
+/** So many comparisons in a row, one a second, must agree: a meter that is behind for a moment has lost nothing. */
+const AGREE = 10
+
+type Unexplained = Pick<InterfaceVerdict, 'packets' | 'bytes'>
+
+/**
+ * What was lost stays lost. While packets pass, the bounds are as wide as the traffic of a second, and would hide what a
+ * quiet moment has shown.
+ */
+class SureLoss {
+  #recent: Unexplained[] = []
+  #packets = Number.NEGATIVE_INFINITY
+  #bytes = Number.NEGATIVE_INFINITY
+
+  raised(now: Unexplained): Unexplained {
+    this.#recent = [...this.#recent, now].slice(-AGREE)
+    if (this.#recent.length === AGREE) {
+      this.#packets = Math.max(this.#packets, lowest(this.#recent.map((one) => one.packets)))
+      this.#bytes = Math.max(this.#bytes, lowest(this.#recent.map((one) => one.bytes)))
+    }
+    return { packets: atLeast(now.packets, this.#packets), bytes: atLeast(now.bytes, this.#bytes) }
   }
 }
 
@@ -140,6 +165,9 @@ const span = (low: number, high: number): Span => ({ low, high })
 const NONE = span(0, 0)
 const plus = (a: Span, b: Span): Span => span(a.low + b.low, a.high + b.high)
 const atLeastNone = ({ low, high }: Span): Span => span(Math.max(0, low), Math.max(0, high))
+const lowest = (all: readonly Span[]): number => Math.min(...all.map(({ low }) => low))
+const atLeast = ({ low, high }: Span, sure: number): Span =>
+  span(Math.max(low, sure), Math.max(high, sure))
 const width = (a: Span): number => a.high - a.low
 const minus = (a: Span, b: Span): Span => span(a.low - b.high, a.high - b.low)
 const overlap = (a: Span, b: Span): boolean => a.low <= b.high && b.low <= a.high

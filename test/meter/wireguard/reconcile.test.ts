@@ -70,6 +70,28 @@ describe('against the interface', () => {
     })
   })
 
+  test('what a quiet time showed stays in a busy one; a moment behind has lost nothing', () => {
+    const reconciler = new InterfaceReconciler()
+    const seconds = (count: number, kernel: number, metered: number) => {
+      const one = still(volume(kernel, kernel * 100), volume(metered, metered * 100))
+      return Array.from({ length: count }, () => reconciler.compare(one)).at(-1)
+    }
+    seconds(1, 0, 0)
+    expect(seconds(9, 10, 7)).toMatchObject({ packets: { low: 3, high: 3 } })
+    expect(seconds(1, 10, 10)).toMatchObject({ packets: { low: 0, high: 0 } })
+    seconds(10, 20, 18)
+    const busy = {
+      before: volume(20, 2000),
+      metered: volume(118, 11_800),
+      after: volume(220, 22_000),
+    }
+    expect(reconciler.compare(busy)).toMatchObject({
+      packets: { low: 2, high: 102 },
+      bytes: { low: 200, high: 10_200 },
+      exact: false,
+    })
+  })
+
   test('the interface made anew: counters begin at zero, the meter goes on', () => {
     const reconciler = new InterfaceReconciler()
     reconciler.compare(still(volume(100, 9000), volume(0, 0)))
