@@ -35,9 +35,7 @@ const METRICS: readonly Metric[] = [
     name: 'tunmeter_site_silent_seconds',
     help: 'Seconds since the newest report of any meter of the site.',
     value: ({ meters }, nowMs) =>
-      meters.length === 0
-        ? null
-        : Math.min(...meters.map((m) => silentMs(m, nowMs) / 1e3)),
+      meters.length === 0 ? null : Math.min(...meters.map((m) => silentMs(m, nowMs) / 1e3)),
   },
   {
     name: 'tunmeter_site_unexplained_packets',
