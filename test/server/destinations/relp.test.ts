@@ -110,6 +110,16 @@ test.each<[string, Answering, object]>([
     (frame, socket) => ok({ ...frame, txnr: frame.command === 'open' ? '1' : '2' }, socket),
     { kind: 'later', text: 'the receiver answered what it was not sent, or twice' },
   ],
+  [
+    'it sends a few bytes of something else, and waits',
+    (_, socket) => socket.write(Buffer.from('0000000d0500fffe', 'hex')),
+    { kind: 'later', text: 'the receiver sent no RELP' },
+  ],
+  [
+    'it sends a length that is none, and waits',
+    (_, socket) => socket.write('1 rsp 6x'),
+    { kind: 'later', text: 'the receiver sent no RELP' },
+  ],
   ['it sends without an end', (_, socket) => socket.write('1 rsp 999999999 x'), { kind: 'later' }],
 ])('not delivered: %s', async (_name, answering, outcome) => {
   const { url } = await listen(answering)

@@ -13,7 +13,9 @@ import { type Outcome, shown } from '../outcome.js'
 /** The limit for one answer. A longer one ends the attempt. */
 const ANSWER_BYTES_MAX = 64 * 1024
 const OPEN = 'relp_version=0\nrelp_software=tunmeter\ncommands=syslog'
-const HEAD = /^(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})/
+const HEAD = /^(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})([ \n])/
+/** What may still become a HEAD. Anything else is noticed at once, not when the attempt takes too long. */
+const START_OF_HEAD = /^(\d{1,9}( ([A-Za-z]{1,32}( (\d{1,9})?)?)?)?)?$/
 const OK = 200
 /** The number of the first message; 1 is `open`. */
 const FIRST = 2
@@ -100,15 +102,14 @@ interface Frame {
 /** Null: the frame is incomplete. @throws Error if the bytes are not a frame */
 function frameOf(bytes: Buffer): Frame | null {
   const line = bytes.subarray(0, 64).toString('latin1')
-  const [head, number, command = '', size = ''] = HEAD.exec(line) ?? []
+  const [head, number, command = '', size = '', end] = HEAD.exec(line) ?? []
   if (head === undefined) {
-    if (bytes.length < 64 && !line.includes('\n')) return null
+    if (START_OF_HEAD.test(line)) return null
     throw new Error('the receiver sent no RELP')
   }
   const data = Number(size)
-  // The length may have further digits. It is complete only when a blank or the end of the frame follows.
-  if (bytes.length === head.length) return null
-  const from = head.length + (data === 0 && bytes[head.length] === 0x0a ? 0 : 1)
+  // Without data, the frame may end right behind its length.
+  const from = data === 0 && end === '\n' ? head.length - 1 : head.length
   const length = from + data + 1
   if (length > ANSWER_BYTES_MAX) throw new Error('the receiver sent no RELP')
   if (bytes.length < length) return null
