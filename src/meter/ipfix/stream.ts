@@ -5,8 +5,11 @@
 import { recordsIn, stamp, templateMessage } from './encode.js'
 import type { IpfixTransport } from './transport.js'
 
-/** Over UDP, templates are sent again after this time, because a collector may have lost them or started later. */
-const TEMPLATES_EVERY_MS = 600_000
+/**
+ * Over UDP, templates are sent again after this time, because a collector may have lost them or started later. Until then
+ * it cannot read a record. They are one message of 204 bytes.
+ */
+const TEMPLATES_EVERY_MS = 60_000
 
 export class IpfixStream {
   readonly #transport: IpfixTransport
@@ -28,13 +31,18 @@ export class IpfixStream {
   /** @param message one whole message. @throws AppError OUTPUT_FAILED */
   async write(message: Buffer): Promise<void> {
     const nowMs = this.#nowMs()
-    const age = this.#templatesMs === null ? null : nowMs - this.#templatesMs
-    if (age === null || (this.#transport.isLossy && age >= TEMPLATES_EVERY_MS)) {
+    if (this.#needsTemplates(nowMs)) {
       await this.#send(templateMessage(), nowMs)
       this.#templatesMs = nowMs
     }
     await this.#send(message, nowMs)
     this.#sequence = (this.#sequence + recordsIn(message)) >>> 0
+  }
+
+  /** A clock that was set back must not delay them. */
+  #needsTemplates(nowMs: number): boolean {
+    if (this.#templatesMs === null) return true
+    return this.#transport.isLossy && Math.abs(nowMs - this.#templatesMs) >= TEMPLATES_EVERY_MS
   }
 
   /** @throws AppError OUTPUT_FAILED */
