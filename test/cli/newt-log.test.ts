@@ -1,6 +1,6 @@
 /** `tunmeter newt-log` into a real server. */
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { batch, report } from '../support/batches.js'
@@ -64,6 +64,12 @@ test.each([
 test('a file that is not there is said', async () => {
   const { code, stderr } = await newtLog('', '/nowhere/newt.log')
   expect(stderr).toContain('cannot read /nowhere/newt.log: ENOENT')
+  expect(code).toBe(1)
+})
+
+test('a file in the place of a directory is said', async () => {
+  const { code, stderr } = await newtLog('', '/dev/null/newt.log')
+  expect(stderr).toContain('cannot read /dev/null/newt.log: ENOTDIR')
   expect(code).toBe(1)
 })
 
@@ -146,6 +152,29 @@ test('lines that still go to a file that was moved away are read, and half a lin
   child.child.kill('SIGTERM')
   const { stderr } = await child.finished
   expect(stderr).toContain('4 sessions delivered')
+})
+
+test('a new file that this user may not read is said once, and followed when it can be read', async () => {
+  const path = join(temporaryDirectory(), 'newt.log')
+  writeFileSync(path, ends(1))
+  const child = start(['newt-log', ...to(), '--follow', path])
+  await until(async () => (await rows()).length === 1)
+  renameSync(path, `${path}.1`)
+  // Nobody can read it, root neither.
+  symlinkSync('/sys/bus/platform/drivers_probe', path)
+  await until(() => child.output.stderr.includes(`cannot follow ${path} any further: EACCES`))
+  appendFileSync(`${path}.1`, ends(2))
+  await until(async () => (await rows()).length === 2)
+  rmSync(path)
+  writeFileSync(path, ends(3))
+  await until(async () => (await rows()).length === 3)
+  child.child.kill('SIGTERM')
+  const { code, stderr } = await child.finished
+  expect([code, stderr.split('\n').length, stderr]).toEqual([
+    0,
+    3,
+    expect.stringContaining('3 sessions delivered'),
+  ])
 })
 
 describe('the rules of the catalog', () => {

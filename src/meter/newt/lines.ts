@@ -1,7 +1,8 @@
 /** Reads lines from a pipe or a file. It can follow a file that grows, is moved away or is truncated. */
-import { open, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../base/errors.js'
 
 const FOLLOW_MS = 500
 const READ_BYTES = 64 * 1024
@@ -74,11 +75,13 @@ export async function* chunksOfPipe(pipe: Readable, signal: AbortSignal): AsyncG
  * another content begins, so a line without an end goes no further.
  *
  * Of a file that was moved away, its writer learns later. So it is read until the new file has something, and once more.
+ * @param say gets why a new file cannot be opened, again and again until it can be
  */
 export async function* chunksOfFile(
   path: string,
   follow: boolean,
   signal: AbortSignal,
+  say: (text: string) => void = () => undefined,
 ): AsyncGenerator<Buffer | null> {
   let file = await open(path, 'r')
   let position = 0
@@ -93,7 +96,7 @@ export async function* chunksOfFile(
         continue
       }
       if (!follow) return
-      const next = isLeft ? await open(path, 'r').catch(() => null) : null
+      const next = isLeft ? await openNext(path, say) : null
       if (next !== null) {
         await file.close()
         file = next
@@ -102,14 +105,27 @@ export async function* chunksOfFile(
         yield null
         continue
       }
+      const mustWait = isLeft
       const [there, own] = await Promise.all([stat(path).catch(() => null), file.stat()])
       isLeft = there !== null && there.ino !== own.ino && there.size > 0
       if (own.size < position) {
         position = 0
         yield null
-      } else if (!isLeft) await sleep(FOLLOW_MS, undefined, { signal }).catch(() => undefined)
+      } else if (!isLeft || mustWait)
+        await sleep(FOLLOW_MS, undefined, { signal }).catch(() => undefined)
     }
   } finally {
     await file.close()
+  }
+}
+
+/** Null: not yet. It may be gone again, or this user may not read it. */
+async function openNext(path: string, say: (text: string) => void): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      say(`cannot follow ${path} any further: ${messageOf(error)}`)
+    return null
   }
 }

@@ -77,7 +77,7 @@ export class NewtLogRun {
     const chunks =
       this.#file === '-'
         ? chunksOfPipe(this.#context.stdin, signal)
-        : chunksOfFile(this.#file, follow, signal)
+        : chunksOfFile(this.#file, follow, signal, (why) => this.#sayEach(why))
     try {
       for await (const chunk of chunks) {
         const lines = chunk === null ? this.#cutter.end() : this.#cutter.cut(chunk)
