@@ -8,8 +8,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 const LOOK_MS = 100
 
+/** False too for a path that leads nowhere; whoever opens it gets the reason. */
 export function isFifo(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
+  } catch {
+    return false
+  }
 }
 
 /** @param say gets a line for the user if nobody reads the FIFO yet */

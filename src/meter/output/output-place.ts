@@ -1,7 +1,8 @@
 /** Parses `--output`: standard output, or a file and the names of its closed files. */
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { badOptions } from '../../base/config.js'
+import { messageOf } from '../../base/errors.js'
 
 const LINES = { option: '--output', nameInFolder: 'sessions.ndjson' } as const
 
@@ -15,14 +16,14 @@ export interface FilePlace {
 
 /**
  * The place is a folder if it exists as one; if nothing exists there, when it ends in `/` or has no extension.
- * @returns null for standard output. @throws AppError BAD_OPTIONS for a pipe or device
+ * @returns null for standard output. @throws AppError BAD_OPTIONS for a pipe or device, or when the path leads nowhere
  */
 export function outputPlace(
   place: string,
   { option, nameInFolder }: { option: string; nameInFolder: string } = LINES,
 ): FilePlace | null {
   if (place === '-') return null
-  const found = statSync(place, { throwIfNoEntry: false })
+  const found = statsOf(place, option)
   if (found !== undefined && !found.isFile() && !found.isDirectory()) {
     throw badOptions([
       `${option} ${place} is neither a file nor a directory${option === LINES.option ? ': for a pipe or device give --output - and redirect it' : ''}`,
@@ -34,6 +35,15 @@ export function outputPlace(
   return isFolder
     ? { ownsFolder: true, folder: path, name: nameInFolder }
     : { ownsFolder: false, folder: dirname(path), name: basename(path) }
+}
+
+/** Undefined: nothing is there yet. A file on the way (ENOTDIR) or a folder that is closed to this user is an error. */
+function statsOf(place: string, option: string): Stats | undefined {
+  try {
+    return statSync(place, { throwIfNoEntry: false })
+  } catch (error) {
+    throw badOptions([`${option} ${place} cannot be used: ${messageOf(error)}`])
+  }
 }
 
 export function activePath({ folder, name }: FilePlace): string {

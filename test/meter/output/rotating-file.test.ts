@@ -60,6 +60,9 @@ describe('the place', () => {
 
   test('a device or a pipe is refused, with what to do', () => {
     expect(() => outputPlace('/dev/null')).toThrow(/neither a file nor a directory.*--output -/)
+    // A file in the place of a directory.
+    for (const path of ['/dev/null/', '/dev/null/log.ndjson'])
+      expect(() => outputPlace(path)).toThrow(/--output \/dev\/null\/.* cannot be used: ENOTDIR/)
   })
 })
 
