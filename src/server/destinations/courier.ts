@@ -110,6 +110,7 @@ export class Courier {
   #liveFromMs = 0
   /** What an attempt changed, while it cannot be saved. Nothing is sent until it is, or it would be sent twice. */
   #unsaved: ((state: DestinationState) => DestinationState) | undefined
+  #isChecked = false
   /** Attempts in a row that a fault of this server ended. */
   #broken = 0
 
@@ -268,10 +269,11 @@ export class Courier {
   /** @returns the milliseconds to wait before the next step */
   async #step(): Promise<number> {
     const { clockMs } = this.#parts
-    const { nextAttemptMs } = this.state
     const nowMs = clockMs()
     if (this.record.paused || this.#keeper.isClosed) return PAUSED_LOOK_MS
     await this.#save()
+    if (!this.#isChecked) await this.#check()
+    const { nextAttemptMs } = this.state
     if (!isReached(nextAttemptMs, nowMs, WAIT_MS_MAX)) return nextAttemptMs - nowMs
     if (this.#open.isDue && !(await this.#reportOpen())) return 0
     const key = await this.#nextStream()
@@ -291,6 +293,20 @@ export class Courier {
     await this.#attempt(key, read, pending)
     this.#broken = 0
     return 0
+  }
+
+  /**
+   * What blocks a destination on this server's side (a lost key file, a refused address) is said at the start, not when there
+   * is something to send. By then it may be mended, too: the next attempt will tell.
+   */
+  async #check(): Promise<void> {
+    const receiver = this.#tryToOpen()
+    const isOpen = 'deliver' in receiver
+    const { blocked, lastFailure } = this.state
+    if (!isOpen && !blocked) await this.#noteOutcome(notSent(receiver), (s) => s)
+    if (isOpen && blocked && lastFailure?.status === null)
+      await this.#keeper.change((s) => ({ ...s, blocked: false, nextAttemptMs: 0 }))
+    this.#isChecked = true
   }
 
   /** Saves what the last attempt changed, if that failed. */
@@ -422,6 +438,8 @@ export class Courier {
 
   #tryToOpen(): Receiver<EventBody> | Settled {
     try {
+      // Pseudonyms have a key, too.
+      this.#present([])
       return this.#receiverOf()
     } catch (error) {
       return { kind: 'blocked', status: null, text: shown(messageOf(error)) }

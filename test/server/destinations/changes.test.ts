@@ -1,7 +1,10 @@
 /** What happens to a destination beside sending: retention, pauses, changes, removal, bounds. */
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Courier } from '../../../src/server/destinations/courier.js'
 import { DESTINATIONS_OF_ORG_MAX } from '../../../src/server/destinations/records.js'
+import { SECRETS_FILE } from '../../../src/server/destinations/secrets.js'
 import type { Wanted } from '../../../src/server/destinations/wanted.js'
 import { batch } from '../../support/batches.js'
 import {
@@ -64,6 +67,25 @@ describe('what else happens to it', () => {
     const { backfills, deletedUndelivered } = current(courier).state
     expect(backfills[0]).toMatchObject({ delivered: 2, deletedUndelivered: 2 })
     expect(deletedUndelivered).toBe(0)
+  })
+
+  test('a lost key file is said at the start, also with nothing to send; put back, it holds up nothing', async () => {
+    const secret = `whsec_${Buffer.alloc(24).toString('base64')}`
+    const courier = await add({ secrets: { secret } })
+    const pseudonyms = { period: 'month', addresses: true } as const
+    const other = await add({ name: 'b', pseudonyms, secrets: { pseudonymKey: 'ab'.repeat(32) } })
+    const key = join(t.directory, SECRETS_FILE)
+    renameSync(key, `${key}.away`)
+    await restart()
+    for (const one of [courier, other]) {
+      await until(() => current(one).state.blocked)
+      expect(current(one).state.lastFailure?.text).toContain('set them again')
+    }
+    renameSync(`${key}.away`, key)
+    await restart()
+    await until(() => [courier, other].every((one) => !current(one).state.blocked))
+    await t.send('acme', 1, batch(1, sent(1, 1)))
+    await until(() => [courier, other].every((one) => current(one).state.delivered === 1))
   })
 
   test('paused it sends nothing, and goes on where it was', async () => {
