@@ -51,6 +51,7 @@ describe.skipIf(NO_CHROMIUM)('pages of what has a name', () => {
     expect(await tile(page, 'Sessions')).toContain(`${Math.abs(change)} % on the time before`)
     await page.locator('.lead', { hasText: `ada-laptop had ${totals.sessions} sessions` }).waitFor()
     const names = page.getByRole('region', { name: 'Resources' }).locator('.grow')
+    await names.first().waitFor()
     expect(await names.allInnerTexts()).toEqual(groups.map((g: { name: string }) => g.name))
     for (const width of [390, 768, 1024, 1280, 1440, 2560]) {
       await page.setViewportSize({ width, height: 900 })
