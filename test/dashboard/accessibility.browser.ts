@@ -108,7 +108,7 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
 
   for (const [look, options] of Object.entries(LOOKS)) {
     for (const [size, viewport] of Object.entries(SIZES)) {
-      test(`every page, ${look}, ${size}`, async () => {
+      test(`every page, ${look}, ${size}`, { timeout: 180_000 }, async () => {
         const page = await lab.open('/', { ...options, viewport })
         for (const [name, { path, ready }] of Object.entries(PAGES)) {
           await page.goto(lab.server.url + path)
@@ -121,7 +121,7 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
         }
       })
 
-      test(`drawer, menus and dialogs, ${look}, ${size}`, async () => {
+      test(`drawer, menus and dialogs, ${look}, ${size}`, { timeout: 120_000 }, async () => {
         const page = await lab.open('/?protocol=tcp', { ...options, viewport })
         await page.locator('.row-button').first().click()
         await page.locator('.drawer').waitFor()
