@@ -1,6 +1,6 @@
 /**
  * Loads a native addon: from the package for this machine (@tunmeter/addon-…), else from a build in
- * this directory. An addon that does not load here, for its C library, say, makes room for the next.
+ * this directory. If one does not load here, for example because of its C library, the next is tried.
  */
 import { createRequire } from 'node:module'
 import { AppError, messageOf } from './errors.js'

@@ -1,6 +1,6 @@
 /**
- * Opens a FIFO for writing. A usual open() waits for the reader and holds its thread, so that not even a signal ends the
- * process. This one asks again and again in place of waiting, and its writes never hold the thread, either.
+ * Opens a FIFO for writing. An ordinary open() blocks its thread until there is a reader, so that not even a signal ends
+ * the process. This one tries every LOOK_MS (100 ms) instead. Writes do not block the thread, either.
  */
 import { constants, openSync, statSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 const LOOK_MS = 100
 
-/** False too for a path that leads nowhere; whoever opens it gets the reason. */
+/** Also false for a path that cannot be looked up: whoever opens it gets the reason. */
 export function isFifo(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFIFO() === true

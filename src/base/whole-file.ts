@@ -2,29 +2,30 @@
 import { createWriteStream, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Readable, Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AppError, messageOf, networkFault } from './errors.js'
+import { cannotWrite, writing } from './cannot-write.js'
+import { AppError, networkFault } from './errors.js'
 import { isFifo, openFifo } from './fifo.js'
 
 export interface WholePlace {
   /** Where to write. */
   readonly written: string
-  /** Call it when everything is written. */
+  /** Call it when everything is written. @throws AppError OUTPUT_FAILED */
   readonly complete: () => void
   /** Removes what is incomplete. */
   readonly undo: () => void
 }
 
-/** A FIFO or a device is written as it is, because it cannot be renamed. */
+/** A FIFO or a device is written as it is, because it cannot be renamed. @throws AppError OUTPUT_FAILED */
 export function wholePlace(path: string): WholePlace {
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = writing(path, () => statSync(path, { throwIfNoEntry: false }))
   const nothing = () => undefined
   if (found !== undefined && !found.isFile())
     return { written: path, complete: nothing, undo: nothing }
-  const target = found === undefined ? path : realpathSync(path)
+  const target = found === undefined ? path : writing(path, () => realpathSync(path))
   const written = `${target}.partial`
   return {
     written,
-    complete: () => renameSync(written, target),
+    complete: () => writing(path, () => renameSync(written, target)),
     undo: () => rmSync(written, { force: true }),
   }
 }
@@ -46,9 +47,7 @@ export async function writeWhole(
   } catch (error) {
     undo()
     if (error instanceof AppError) throw error
-    throw new AppError('OUTPUT_FAILED', `cannot write ${path}: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw cannotWrite(path, error)
   }
 }
 

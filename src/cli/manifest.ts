@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { readTextFile } from '../base/bounded-file.js'
+import { writing } from '../base/cannot-write.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { MANIFEST_VERSION, type Manifest, manifestSchema } from '../session/manifest.js'
 import { Facts, type FileFacts } from './file-facts.js'
@@ -24,12 +25,10 @@ export function writeManifest(file: string, manifest: Omit<Manifest, 'manifest'>
   if (!statSync(file).isFile()) return
   const path = manifestPath(file)
   const text = JSON.stringify({ manifest: MANIFEST_VERSION, ...manifest }, null, 2)
-  try {
+  writing(path, () => {
     writeFileSync(`${path}.partial`, `${text}\n`)
     renameSync(`${path}.partial`, path)
-  } catch (error) {
-    throw new AppError('OUTPUT_FAILED', `cannot write ${path}: ${messageOf(error)}`)
-  }
+  })
 }
 
 /** A manifest, and the position in the file where the bytes that it describes end. */

@@ -24,6 +24,18 @@ test('a body that breaks at once leaves nothing, and the file of before', async 
   expect(readFileSync(path, 'utf8')).toBe('of before')
 })
 
+test('a path that leads through a file is an error of the user', async () => {
+  const path = join(temporaryDirectory(), 'file')
+  writeFileSync(path, '')
+  const written = writeWhole(
+    join(path, 'log.csv'),
+    Readable.from(['a']),
+    new PassThrough(),
+    () => undefined,
+  )
+  await expect(written).rejects.toMatchObject({ code: 'OUTPUT_FAILED' })
+})
+
 test('a whole body replaces the file', async () => {
   const directory = temporaryDirectory()
   const path = join(directory, 'log.csv')
