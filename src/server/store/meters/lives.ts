@@ -265,31 +265,19 @@ export function reaches(life: Life, number: number, passed: TimesBelow): boolean
 }
 
 /**
- * A batch that was too large came in two halves: the second has the number after the first, and sessions of the same
- * time. Without this, a second half that is lost would be of the time of its neighbours, or of none.
- * @param batch has come. Each of its gaps `split` is of one cut; of several, the next one names the first half of that
- *   before
+ * A batch that was too large was cut in two halves: the second has the number after the first, and sessions of the same
+ * time. Without this, a lost second half would be looked for at the time of its neighbours in number.
+ * @param first has come. Each of its gaps `split` stands for one cut; if it was cut from a half itself, the next gap
+ *   names that half
  * @returns true if missing ranges changed
  */
-export function expectHalves(
-  life: Life,
-  { batch, gaps, report }: Numbered & Pick<Batch, 'gaps'>,
-): boolean {
-  const cuts = gaps.filter(({ reason }) => reason === 'split')
+export function expectHalves(life: Life, first: Numbered & Pick<Batch, 'gaps'>): boolean {
+  const cuts = first.gaps.filter(({ reason }) => reason === 'split')
   const changed = cuts.map(({ from }, i) => {
-    const number = (cuts[i + 1]?.fromBatch ?? batch) + 1
-    const half = { fromUs: isoToUs(from), toUs: isoToUs(report.at), reason: UNHEARD }
-    if (reaches(life, number, half)) return true
-    const range = missingWith(life, number)
-    if (range === undefined) return false
-    const parts = [
-      { ...range, to: number - 1 },
-      { ...range, ...half, from: number, to: number },
-      { ...range, from: number + 1 },
-    ].filter((r) => r.from <= r.to)
-    life.missing.splice(life.missing.indexOf(range), 1, ...parts)
-    joinOldest(life)
-    return true
+    const number = (cuts[i + 1]?.fromBatch ?? first.batch) + 1
+    const times = { fromUs: isoToUs(from), toUs: isoToUs(first.report.at), reason: UNHEARD }
+    const isNew = reaches(life, number, times)
+    return rewritten(life, { from: number, to: number, sessions: null, ...times }) || isNew
   })
   return changed.includes(true)
 }
@@ -299,27 +287,28 @@ export function explainMissing(life: Life, given: BatchGap): boolean {
   const gap = inOrder(given)
   const numbers = numbersOf(gap)
   if (numbers === null) return false
-  const { fromBatch, toBatch } = numbers
-  const toUs = isoToUs(gap.to)
+  const { fromBatch: from, toBatch: to } = numbers
+  const [fromUs, toUs] = [isoToUs(gap.from), isoToUs(gap.to)]
   const sinceUs = life.receivedUs === 0 ? life.runStartedUs : life.wholeUs
   // The last numbers of an ended life. No later batch would show that they are missing.
-  let changed = reaches(life, toBatch, { fromUs: Math.min(sinceUs, toUs), toUs })
+  const isNew = reaches(life, to, { fromUs: Math.min(sinceUs, toUs), toUs })
+  const { reason, sessions } = gap
+  return rewritten(life, { from, to, reason, sessions, fromUs, toUs }) || isNew
+}
+
+/** Says anew what is known of these numbers, as far as they are missing. @returns true if some are */
+function rewritten(life: Life, told: MissingRange): boolean {
+  let changed = false
   life.missing = life.missing.flatMap((range) => {
-    const from = Math.max(range.from, fromBatch)
-    const to = Math.min(range.to, toBatch)
+    const from = Math.max(range.from, told.from)
+    const to = Math.min(range.to, told.to)
     if (from > to) return [range]
     changed = true
-    const told = {
-      from,
-      to,
-      reason: gap.reason,
-      sessions: gap.sessions,
-      fromUs: isoToUs(gap.from),
-      toUs: isoToUs(gap.to),
-    }
-    return [{ ...range, to: from - 1 }, told, { ...range, from: to + 1 }].filter(
-      (r) => r.from <= r.to,
-    )
+    return [
+      { ...range, to: from - 1 },
+      { ...told, from, to },
+      { ...range, from: to + 1 },
+    ].filter((r) => r.from <= r.to)
   })
   joinOldest(life)
   return changed

@@ -1,8 +1,8 @@
 /**
  * Numbers of commits, in an order that a reader may follow although several servers commit at one time.
  *
- * A number is on its way from its begin until its work has ended. Readers see numbers up to settled() only, below which
- * none is on its way, so nothing appears behind a reader's back. Numbers are given one after another (the lock of
+ * A number is on its way until its work has ended. Readers go no further than `settled`, and no number up to it is on its
+ * way, so nothing appears behind a reader's back. Numbers are given one after another (the lock of
  * arrival_last), and each becomes visible together with its row in `arriving`.
  *
  * If the work fails, or its server is lost, ClickHouse may still write the rows. The number then stays on its way for
@@ -73,7 +73,7 @@ export class Arrivals {
       this.#newest.set(orgId, arrival as number)
     }
     this.#seen = last
-    // Never back: a reader may have passed what a number that has lingered too long would hold up.
+    // It never goes back, because readers may have passed it.
     this.#settled = Math.max(this.#settled, first === null ? last : first - 1)
   }
 
