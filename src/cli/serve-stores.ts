@@ -10,6 +10,7 @@ import { ALWAYS_MINE, type Lease } from '../server/control/lease.js'
 import { controlExists } from '../server/control/lmdb/control-file.js'
 import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { Destinations, type DestinationsOptions } from '../server/destinations/destinations.js'
+import type { GuardOptions } from '../server/destinations/guard.js'
 import { LmdbRecords } from '../server/destinations/lmdb-records.js'
 import { PostgresKeyDigest, PostgresRecords } from '../server/destinations/postgres-records.js'
 import { Secrets } from '../server/destinations/secrets.js'
@@ -78,12 +79,20 @@ export async function openOwn(options: StoresOptions, around: Surroundings): Pro
   return { control, store, ...leases, destinations, secrets, close }
 }
 
+/** Where destinations and alerts may send. */
+export function guardOf({
+  allowPlainDestinations: allowPlain,
+  allowPrivateDestinations: allowPrivate,
+}: StoresOptions): GuardOptions {
+  return { allowPlain, allowPrivate }
+}
+
 function destinationsOf(
-  { allowPlainDestinations, allowPrivateDestinations }: StoresOptions,
+  options: StoresOptions,
   { log, clockMs }: Surroundings,
   parts: Pick<DestinationsOptions, 'store' | 'records' | 'secrets'>,
 ): Destinations {
-  const guard = { allowPlain: allowPlainDestinations, allowPrivate: allowPrivateDestinations }
+  const guard = guardOf(options)
   return new Destinations({ ...parts, log, clockMs, guard, version: packageVersion() })
 }
 

@@ -41,7 +41,7 @@ import { parseChosen, WatchedMetrics } from '../server/http/watched-metrics.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/config.js'
 import { AddressFile } from './address-file.js'
 import { defineCommand } from './command.js'
-import { openOwn, openSeveral } from './serve-stores.js'
+import { guardOf, openOwn, openSeveral } from './serve-stores.js'
 import { readTls, useTls } from './serve-tls.js'
 import { hasPassword, SHARED_OPTIONS, sharedAddresses } from './shared-options.js'
 
@@ -221,12 +221,9 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const clock = trustedClock
   const auditDays = options.auditRetention / DAY_MS
   const silenceMs = options.silenceAfter
-  const guard = {
-    allowPlain: options.allowPlainDestinations,
-    allowPrivate: options.allowPrivateDestinations,
-  }
   const alerts = new Alerts({
-    ...{ store, control, log, clockMs, mailer, secrets, guard, lease: alertLease },
+    ...{ store, control, log, clockMs, mailer, secrets, lease: alertLease },
+    guard: guardOf(options),
     judge: async (orgId, range, siteIds, signal) => {
       const parts = { store, control, clockMs, silenceMs }
       const { sites, named } = await judgeSites(parts, orgId, range, siteIds, { signal })
