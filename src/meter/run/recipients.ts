@@ -126,7 +126,7 @@ export class Recipients {
     this.#outputs?.add(session)
   }
 
-  /** Nobody takes peer events without a server and watched clients. */
+  /** False: there is neither a server nor a watched client. */
   get takePeerEvents(): boolean {
     return (this.#delivery ?? this.watching) !== null
   }
